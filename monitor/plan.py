@@ -1,0 +1,192 @@
+"""What is watched: deployments, variants, slices, signals with tolerances, budgets. Data, versioned by hash.
+
+The structs below are the plan's shape; `monitor.planfile` reads them from YAML and explains what is wrong.
+Durations are written as `5s`, `10m`, `7d`; shares and rates as numbers in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+import xxhash
+
+from monitor.model import QuantFormat
+
+GATING = ("schema", "tool_call", "refusal", "score")
+
+
+class Where(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a request must show to belong to a slice; all given conditions hold together.
+
+    `tags` maps a tag to its value or to a list of values. Token bounds are inclusive below, exclusive above.
+    """
+
+    tags: dict[str, str | tuple[str, ...]] = {}
+    prompt_tokens_from: int | None = None
+    prompt_tokens_below: int | None = None
+    structure: Literal["json_schema", "json", "tools", "none"] | None = None
+    language: str | None = None
+
+
+class SliceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A named part of the traffic, chosen by request-side attributes only."""
+
+    name: str
+    where: Where = Where()
+    gates: bool = True
+
+
+class ArmRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a build's replays come from. `quantization` names a torchao format of the transformers backend.
+
+    `same_build` says that an in-process quantization stands for the served build.
+    """
+
+    backend: Literal["transformers", "recorded"] = "transformers"
+    model: str = ""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    quantization: str | None = None
+    same_build: bool = False
+
+
+class VariantRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One served build. `cost` orders builds: the cheapest proven one is where to roll back to."""
+
+    format: QuantFormat = QuantFormat()
+    cost: float = 1.0
+    base_model: str = ""
+    revision: str = ""
+    engine: str = ""
+    hardware: str = ""
+    arm: ArmRule | None = None
+
+
+class PatternRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A regular expression (RE2) that an output must or must not match; `where` limits it to some requests."""
+
+    name: str
+    expression: str
+    must: Literal["match", "not_match"] = "match"
+    where: Where = Where()
+
+
+class SignalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much harm of a signal is accepted, as a difference of rates or mean scores, and whether it gates.
+
+    Without `gates`, a signal gates if it is one of schema, tool_call, refusal and score.
+    """
+
+    tolerance: float = 0.02
+    gates: bool | None = None
+
+
+class ShadowRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which units are replayed. `share` is p for every stratum unless `strata` names another for a slice.
+
+    `excluded_limit` is the share of pairs lacking an arm above which a check holds.
+    """
+
+    share: float = 0.05
+    strata: dict[str, float] = {}
+    per_hour: int | None = None
+    horizon: str = "10m"
+    second_share: float = 0.1
+    excluded_limit: float = 0.2
+    max_tokens: int = 256
+
+
+class CorrectionRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long after a turn a correction still counts, by the conversation's own event times."""
+
+    horizon: str = "10m"
+    loop: int = 3
+
+
+class JoinRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Late scores and feedback: kept open for this share of the units, for this long."""
+
+    share: float = 0.0
+    horizon: str = "1d"
+
+
+class BudgetRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Promised error rates. `wrong_fail` and `wrong_pass` are probabilities per variant over its whole life."""
+
+    wrong_fail: float = 0.01
+    wrong_pass: float = 0.05
+    false_pages: str = "1 per quarter"
+    tickets: str = "1 per month"
+    swing: float | None = None
+
+
+class PolicyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is done about findings. Rollback is advice (`recommend`) unless the plan says `hook`."""
+
+    rollback: Literal["recommend", "hook"] = "recommend"
+    stale_after: str = "15m"
+    minimum_pairs: int = 30
+
+
+class DeploymentRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One product endpoint. `reference` names the variant that the others are measured against."""
+
+    variants: dict[str, VariantRule] = {}
+    reference: str | None = None
+    bucket: str = "1m"
+    lateness: str = "10m"
+    seed: int = 1
+    unit_turns: dict[int, float] = msgspec.field(default_factory=lambda: {1: 1.0})
+    slices: tuple[SliceRule, ...] = ()
+    signals: dict[str, SignalRule] = {}
+    patterns: tuple[PatternRule, ...] = ()
+    shadow: ShadowRule = ShadowRule()
+    correction: CorrectionRule = CorrectionRule()
+    joins: JoinRule = JoinRule()
+    budget: BudgetRule = BudgetRule()
+    policy: PolicyRule = PolicyRule()
+
+
+class WebhookRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A signed webhook (Standard Webhooks); the secret's value is read from the named environment variable."""
+
+    url: str
+    secret_env: str
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole plan. `text` is how long texts are kept (`7d`), or `none`."""
+
+    version: Literal[1] = 1
+    deployments: dict[str, DeploymentRule] = {}
+    text: str = "7d"
+    webhooks: tuple[WebhookRule, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits that name this plan; equal plans, however written, have equal digests."""
+        return xxhash.xxh3_64_hexdigest(msgspec.json.encode(self, order="deterministic"))
+
+    @property
+    def open(self) -> bool:
+        """Whether unknown deployments and variants register themselves (no plan file was given)."""
+        return not self.deployments
+
+    def deployment(self, name: str) -> DeploymentRule | None:
+        """The rule of a deployment: its own, the default one under an open plan, else None (unknown)."""
+        return self.deployments.get(name) if self.deployments else DeploymentRule()
+
+
+def seconds(duration: str) -> float:
+    """The seconds of `250ms`, `5s`, `10m`, `2h`, `7d`; ValueError with what is allowed otherwise."""
+    units: Mapping[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+    number = duration.rstrip("smhd")
+    unit = duration[len(number) :]
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if unit not in units or value < 0:
+        raise ValueError(f"{duration!r} is no duration; write a number and ms, s, m, h or d, such as 10m")
+    return value * units[unit]
