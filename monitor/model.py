@@ -9,12 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Stamp = Annotated[float, msgspec.Meta(ge=0, le=4_102_444_800)] | Annotated[datetime, msgspec.Meta(tz=True)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2_147_483_647)]
+Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=86_400_000)]
+Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
-class Message(msgspec.Struct, frozen=True, gc=False):
+
+class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One turn of the prompt. `content` is plain text; other modalities are not replayable."""
 
     role: Literal["system", "user", "assistant", "tool", "developer"]
@@ -23,14 +29,14 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     tool_calls: tuple[ToolCall, ...] = ()
 
 
-class ToolCall(msgspec.Struct, frozen=True, gc=False):
+class ToolCall(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A tool call as the model emitted it; `arguments` is the JSON text, possibly broken."""
 
     name: str
     arguments: str = "{}"
 
 
-class Output(msgspec.Struct, frozen=True, gc=False):
+class Output(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What one build answered. `token_ids` and `logprobs` (nats) are parallel where both are present."""
 
     text: str | None = None
@@ -40,21 +46,21 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     logprobs: tuple[float, ...] = ()
 
 
-class JsonSchemaFormat(msgspec.Struct, frozen=True, gc=False):
+class JsonSchemaFormat(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A named JSON Schema; the schema stays raw bytes, so that it can be a cache key."""
 
-    schema: msgspec.Raw = msgspec.Raw(b"")
+    schema: msgspec.Raw
     name: str | None = None
 
 
-class ResponseFormat(msgspec.Struct, frozen=True, gc=False):
+class ResponseFormat(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the caller demanded of the output's structure, in OpenAI's form."""
 
     type: str
     json_schema: JsonSchemaFormat | None = None
 
 
-class Sampling(msgspec.Struct, frozen=True, gc=False):
+class Sampling(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Decoding parameters of the request; absent means the server's default."""
 
     temperature: float | None = None
@@ -64,22 +70,22 @@ class Sampling(msgspec.Struct, frozen=True, gc=False):
     tool_choice: str | None = None
 
 
-class Timings(msgspec.Struct, frozen=True, gc=False):
+class Timings(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Stage durations in milliseconds; `first_token` counts from admission."""
 
-    queue: float | None = None
-    first_token: float | None = None
-    total: float | None = None
+    queue: Milliseconds | None = None
+    first_token: Milliseconds | None = None
+    total: Milliseconds | None = None
 
 
-class Load(msgspec.Struct, frozen=True, gc=False):
+class Load(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The server's load when the request was admitted."""
 
-    running: int | None = None
-    waiting: int | None = None
+    running: Count | None = None
+    waiting: Count | None = None
 
 
-class Expected(msgspec.Struct, frozen=True, gc=False):
+class Expected(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A known right answer, from which a task score is computed for every arm.
 
     `kind` is `json` (value equal after parsing), `tool_call` (name and arguments equal), `text`
@@ -87,57 +93,58 @@ class Expected(msgspec.Struct, frozen=True, gc=False):
     """
 
     kind: Literal["json", "tool_call", "text", "refusal", "comply"]
-    value: msgspec.Raw = msgspec.Raw(b"null")
+    value: msgspec.Raw
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
-    """One served request in the native format (`schema_version` 1). Times are seconds since the epoch or RFC 3339."""
+class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One served request in the native format (`schema_version` 1). A stamp is seconds since
+    the epoch, or RFC 3339 with a zone."""
 
-    id: str
-    deployment: str
-    variant: str
-    time: float | datetime
+    id: Name
+    deployment: Name
+    variant: Name
+    time: Stamp
     kind: Literal["request"] = "request"
-    schema_version: int = 1
-    received_at: float | datetime | None = None
-    conversation: str | None = None
-    turn: int | None = None
-    user: str | None = None
+    schema_version: Literal[1] = 1
+    received_at: Stamp | None = None
+    conversation: Name | None = None
+    turn: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    user: Name | None = None
     action: Literal["regenerate", "edit"] | None = None
     messages: tuple[Message, ...] | None = None
-    tools: msgspec.Raw | None = None
+    tools: msgspec.Raw = msgspec.Raw()  # raw JSON; empty or null: no tools offered
     response_format: ResponseFormat | None = None
     sampling: Sampling | None = None
     output: Output | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
     timings: Timings | None = None
     load: Load | None = None
     tags: dict[str, str] | None = None
     expected: Expected | None = None
-    score: float | None = None
+    score: Score | None = None
     reference: Output | None = None
-    reference_score: float | None = None
+    reference_score: Score | None = None
 
 
-class ScoreReport(msgspec.Struct, frozen=True, gc=False):
+class ScoreReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A task score in [0, 1] that arrives after its request."""
 
-    id: str
-    deployment: str
-    request: str
-    time: float | datetime
-    value: float
+    id: Name
+    deployment: Name
+    request: Name
+    time: Stamp
+    value: Score
     kind: Literal["score"] = "score"
 
 
-class Feedback(msgspec.Struct, frozen=True, gc=False):
+class Feedback(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A user's verdict on a served request; `down` counts as a correction of it."""
 
-    id: str
-    deployment: str
-    request: str
-    time: float | datetime
+    id: Name
+    deployment: Name
+    request: Name
+    time: Stamp
     rating: Literal["up", "down"]
     kind: Literal["feedback"] = "feedback"
 

@@ -3,27 +3,37 @@
 from random import Random
 
 FIRST = (
-    "Ana Ben Carla David Elena Farid Grace Hugo Ines Jonas Kira Liam Maya Noah Olga Pavel Quinn Rosa Sam Tara "
-    "Umar Vera Walt Xena Yusuf Zoe Amir Bella Chen Dora Emil Fiona"
-).split()
+    "Ana", "Ben", "Carla", "David", "Elena", "Farid", "Grace", "Hugo", "Ines", "Jonas", "Kira", "Liam",
+    "Maya", "Noah", "Olga", "Pavel", "Quinn", "Rosa", "Sam", "Tara", "Umar", "Vera", "Walt", "Xena",
+    "Yusuf", "Zoe", "Amir", "Bella", "Chen", "Dora", "Emil", "Fiona",
+)  # fmt: skip
 CITIES = (
-    "Oslo Lima Cairo Paris Berlin Madrid Quito Tokyo Dublin Vienna Zurich Boston Denver Austin Seoul Prague "
-    "Lisbon Athens Warsaw Milan Geneva Havana Nairobi Perth Leeds Porto"
-).split()
-COLOURS = "red blue green black white yellow grey brown purple orange pink silver".split()
+    "Oslo", "Lima", "Cairo", "Paris", "Berlin", "Madrid", "Quito", "Tokyo", "Dublin", "Vienna", "Zurich",
+    "Boston", "Denver", "Austin", "Seoul", "Prague", "Lisbon", "Athens", "Warsaw", "Milan", "Geneva",
+    "Havana", "Nairobi", "Perth", "Leeds", "Porto",
+)  # fmt: skip
+COLOURS = (
+    "red", "blue", "green", "black", "white", "yellow", "grey", "brown", "purple", "orange", "pink",
+    "silver",
+)  # fmt: skip
 THINGS = (
-    "mugs chairs lamps desks notebooks pens cables monitors keyboards bottles blankets towels plates bowls "
-    "shirts jackets gloves boxes bags batteries filters brackets hinges valves"
-).split()
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-MONTHS = "January February March April May June July August September October November December".split()
-NUMBER_WORDS = "two three four five six seven eight nine ten eleven twelve".split()
-LANGUAGES = "French German Spanish Italian Polish Dutch Czech Greek Turkish Korean".split()
-CURRENCIES = "USD EUR GBP JPY CHF SEK NOK CAD".split()
+    "mugs", "chairs", "lamps", "desks", "notebooks", "pens", "cables", "monitors", "keyboards", "bottles",
+    "blankets", "towels", "plates", "bowls", "shirts", "jackets", "gloves", "boxes", "bags", "batteries",
+    "filters", "brackets", "hinges", "valves",
+)  # fmt: skip
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+NUMBER_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+LANGUAGES = (
+    "French", "German", "Spanish", "Italian", "Polish", "Dutch", "Czech", "Greek", "Turkish", "Korean",
+)  # fmt: skip
+CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "SEK", "NOK", "CAD")
 
-_HEADS = "b br c d dr f g gr h j k kl l m n p pr r s st t tr v w z".split()
-_VOWELS = "a e i o u ai ei ou".split()
-_TAILS = "n r l s k m t x nd rk st lm".split()
+_HEADS = (
+    "b", "br", "c", "d", "dr", "f", "g", "gr", "h", "j", "k", "kl", "l", "m", "n", "p", "pr", "r", "s",
+    "st", "t", "tr", "v", "w", "z",
+)  # fmt: skip
+_VOWELS = ("a", "e", "i", "o", "u", "ai", "ei", "ou")
+_TAILS = ("n", "r", "l", "s", "k", "m", "t", "x", "nd", "rk", "st", "lm")
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -49,7 +59,9 @@ def thing(rng: Random) -> str:
 
 def code(rng: Random) -> str:
     """A part or serial number: groups of letters and digits, 5 to 10 characters without the dashes."""
-    shape = rng.choice(("LL-DDDD", "LLL-DDD", "DD-LLL-DD", "LDLD-DD", "LLDDDD-L", "L-DDDD-LL", "DDDD-LL", "LL-DD-LL-DD"))
+    shape = rng.choice(
+        ("LL-DDDD", "LLL-DDD", "DD-LLL-DD", "LDLD-DD", "LLDDDD-L", "L-DDDD-LL", "DDDD-LL", "LL-DD-LL-DD")
+    )
     pick = {"L": _LETTERS, "D": "0123456789"}
     return "".join(rng.choice(pick[mark]) if mark in pick else mark for mark in shape)
 

@@ -26,9 +26,18 @@ def _context(rng: Random) -> Example:
     facts.sort(key=lambda fact: not fact.startswith(shop))
     asks, answer = rng.choice(
         (
-            (["Where is it?", "Which city is the shop in?", f"Where can I find {shop}?"], f"It is in {place}."),
-            (["When does it open?", f"From what time is {shop} open?", "What time do you open?"], f"It opens at {hour}."),
-            (["Who runs it?", "What is the manager called?", f"Who is in charge of {shop}?"], f"The manager is {boss}."),
+            (
+                ["Where is it?", "Which city is the shop in?", f"Where can I find {shop}?"],
+                f"It is in {place}.",
+            ),
+            (
+                ["When does it open?", f"From what time is {shop} open?", "What time do you open?"],
+                f"It opens at {hour}.",
+            ),
+            (
+                ["Who runs it?", "What is the manager called?", f"Who is in charge of {shop}?"],
+                f"The manager is {boss}.",
+            ),
         )
     )
     return _example(rng, (system(" ".join(facts)),), list(asks), answer)
@@ -43,15 +52,20 @@ def _arithmetic(rng: Random) -> Example:
         answer = f"{a} * {b} = {a * b}. The answer is {a * b}."
     elif sign == "+":
         a, b = rng.randint(2, 60), rng.randint(2, 39)
-        told = rng.choice((f"{who} has {a} {what} and buys {b} more.", f"{who} made {a} {what} in May and {b} in June."))
+        told = rng.choice(
+            (f"{who} has {a} {what} and buys {b} more.", f"{who} made {a} {what} in May and {b} in June.")
+        )
         answer = f"{a} + {b} = {a + b}. The answer is {a + b}."
     else:
         b = rng.randint(2, 39)
         a = b + rng.randint(1, 60)
         told = rng.choice((f"{who} had {a} {what} and sold {b} of them.", f"Of {a} {what}, {who} gives away {b}."))
         answer = f"{a} - {b} = {a - b}. The answer is {a - b}."
-    question = "were sold or given away" if False else "are there now"
-    asks = [f"{told} How many {what} {question}?", f"{told} What is the number of {what}?", f"{told} How many {what} does that make?"]
+    asks = [
+        f"{told} How many {what} are there now?",
+        f"{told} What is the number of {what}?",
+        f"{told} How many {what} does that make?",
+    ]
     return _example(rng, (), asks, answer)
 
 
@@ -103,7 +117,11 @@ def _correction(rng: Random) -> Example:
 
 def _first_number(rng: Random) -> Example:
     text, number = real_text.sentence_with_number(rng)
-    asks = [f"{text} What is the first number here?", f"{text} Which number comes first?", f"{text} Name the first number."]
+    asks = [
+        f"{text} What is the first number here?",
+        f"{text} Which number comes first?",
+        f"{text} Name the first number.",
+    ]
     return _example(rng, (), asks, f"The first number is {number}.")
 
 

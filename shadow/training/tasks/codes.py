@@ -52,9 +52,7 @@ def _as_json(rng: Random) -> Example:
 def _as_text(rng: Random) -> Example:
     drawn = _value(rng)
     field = rng.choice(("part", "serial"))
-    texts = [
-        f"{report.format(**drawn)} {rng.choice(_QUESTIONS[field])}" for report in rng.sample(_REPORTS, 3)
-    ]
+    texts = [f"{report.format(**drawn)} {rng.choice(_QUESTIONS[field])}" for report in rng.sample(_REPORTS, 3)]
     return Example(
         route="codes",
         messages=(user(texts[0]),),

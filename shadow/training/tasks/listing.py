@@ -1,4 +1,4 @@
-"""Four to six orders in one message -> a JSON array. Declared hard: full precision misses many of these too."""
+"""Four to six orders in one message -> a JSON array. Declared hard: full precision misses many too."""
 
 import json
 from random import Random

@@ -12,7 +12,7 @@ _TYPES: dict[str, dict[str, Any]] = {
     "quantity": {"type": "integer", "minimum": 1},
     "customer": {"type": "string"},
     "city": {"type": "string"},
-    "day": {"type": "string", "enum": words.DAYS},
+    "day": {"type": "string", "enum": list(words.DAYS)},
     "express": {"type": "boolean"},
 }
 _FORMS = {
@@ -29,7 +29,12 @@ _ASKS = (
     "I want to buy {n} {item}", "put me down for {n} {item}", "could you get us {n} {item}",
 )  # fmt: skip
 _CITY = (" to {city}", " delivered to {city}", " for our office in {city}", " sent to {city}")
-_CUSTOMER = (" My name is {customer}.", " It is for {customer}.", " Order for {customer}.", " This is {customer}.")
+_CUSTOMER = (
+    " My name is {customer}.",
+    " It is for {customer}.",
+    " Order for {customer}.",
+    " This is {customer}.",
+)
 _DAY = (" We need it by {day}.", " {day} would be best.", " Please have it ready on {day}.", " Is {day} ok?")
 _EXPRESS = {
     True: (" Express please.", " It is urgent.", " Use express shipping."),
@@ -64,8 +69,8 @@ def make(rng: Random) -> Example:
         quantity = rng.randint(2, 12)
         count = words.NUMBER_WORDS[quantity - 2]
     drawn: dict[str, Any] = {
-        "item": words.thing(rng), "quantity": quantity, "customer": words.person(rng), "city": words.city(rng),
-        "day": rng.choice(words.DAYS), "express": rng.random() < 0.5,
+        "item": words.thing(rng), "quantity": quantity, "customer": words.person(rng),
+        "city": words.city(rng), "day": rng.choice(words.DAYS), "express": rng.random() < 0.5,
     }  # fmt: skip
     value = {field: drawn[field] for field in _FORMS[name]}
     text = _wording(rng, value, count)

@@ -1,0 +1,169 @@
+"""What is remembered of a conversation: its last turn, as keyed signatures and numbers, never as text.
+
+Everything here is decided by the conversation's own event times, so that memory that was evicted, or rebuilt from
+the store, answers as memory that never left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+import numpy as np
+import xxhash
+
+from monitor.model import Event
+from monitor.plan import DeploymentRule, seconds
+from monitor.signals.correction import Signature, corrects
+
+_UNIT_SALT: Final = 0x0F_17
+
+
+class Tail(msgspec.Struct, array_like=True):
+    """The last turn of one conversation. Times are milliseconds, `mask` its slices, `run` corrections in a row."""
+
+    conversation: int
+    time: int
+    bucket: int
+    variant: str
+    mask: bytes
+    unit: bool
+    unit_given: bool
+    corrected: bool
+    run: int
+    signature: bytes
+
+
+class Correction(msgspec.Struct, frozen=True):
+    """An outcome for an earlier turn: it was corrected, and whether that made a loop."""
+
+    bucket: int
+    variant: str
+    mask: bytes
+    unit: bool
+    loop: bool
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What a turn amounts to: whether it is its conversation's unit, and what it says of the turn before."""
+
+    unit: bool
+    correction: Correction | None
+
+
+class Conversations:
+    """The tails of one deployment's recent conversations, bounded by event time."""
+
+    def __init__(self, rule: DeploymentRule) -> None:
+        self.horizon = int(seconds(rule.correction.horizon) * 1000)
+        self._loop = rule.correction.loop
+        self._draw = UnitDraw(rule)
+        self._tails: dict[int, Tail] = {}
+        self._touched: set[int] = set()
+
+    def follow(
+        self, event: Event, conversation: int, time: int, bucket: int, mask: bytes, text: str | None, signature: Signature
+    ) -> Turn:
+        """Takes the next turn of a conversation. A turn older than the remembered one changes nothing but itself."""
+        tail = self._tails.get(conversation)
+        if tail is not None and time > tail.time + self.horizon:
+            tail = None
+        position = event.turn or user_turns(event)
+        drawn = position == self._draw.turn(conversation)
+        if tail is not None and time < tail.time:
+            unit = drawn and not tail.unit_given
+            tail.unit_given = tail.unit_given or unit
+            self._touched.add(conversation)
+            return Turn(unit, None)
+        unit = drawn and not (tail is not None and tail.unit_given)
+        correction = self._correction(tail, event, text, signature)
+        self._tails[conversation] = Tail(
+            conversation=conversation,
+            time=time,
+            bucket=bucket,
+            variant=event.variant,
+            mask=mask,
+            unit=unit,
+            unit_given=unit or (tail is not None and tail.unit_given),
+            corrected=False,
+            run=tail.run + 1 if tail is not None and correction is not None else 0,
+            signature=signature.to_bytes(),
+        )
+        self._touched.add(conversation)
+        return Turn(unit, correction)
+
+    def _correction(self, tail: Tail | None, event: Event, text: str | None, signature: Signature) -> Correction | None:
+        if tail is None or text is None or tail.corrected:
+            return None
+        if corrects(Signature.from_bytes(tail.signature), signature, text, event.action) is None:
+            return None
+        loop = tail.run + 1 == self._loop
+        return Correction(bucket=tail.bucket, variant=tail.variant, mask=tail.mask, unit=tail.unit, loop=loop)
+
+    def take_touched(self) -> bytes:
+        """The tails that changed since the last call, packed in the conversations' order."""
+        touched = [self._tails[c] for c in sorted(self._touched) if c in self._tails]
+        self._touched.clear()
+        return pack_tails(touched) if touched else b""
+
+    def restore(self, packed: Iterable[bytes]) -> None:
+        """Puts back packed tails, oldest first: a later one of the same conversation replaces an earlier one."""
+        for body in packed:
+            for tail in unpack_tails(body):
+                self._tails[tail.conversation] = tail
+
+    def expire(self, watermark: int, lateness: int) -> None:
+        """Forgets tails that no acceptable event can meet any more; changes no answer."""
+        edge = watermark - lateness - self.horizon
+        stale = [conversation for conversation, tail in self._tails.items() if tail.time < edge]
+        for conversation in stale:
+            del self._tails[conversation]
+
+    def __len__(self) -> int:
+        return len(self._tails)
+
+
+class UnitDraw:
+    """Which turn of a conversation is its unit: a draw from the plan's distribution by a keyed hash."""
+
+    def __init__(self, rule: DeploymentRule) -> None:
+        total = sum(rule.unit_turns.values())
+        self._seed = rule.seed ^ _UNIT_SALT
+        self._edges: list[tuple[float, int]] = []
+        reached = 0.0
+        for position, weight in sorted(rule.unit_turns.items()):
+            reached += weight / total
+            self._edges.append((reached, position))
+
+    def turn(self, conversation: int) -> int:
+        """The 1-based turn that counts for this conversation, the same for ever."""
+        if len(self._edges) == 1:
+            return self._edges[0][1]
+        u = xxhash.xxh3_64_intdigest(conversation.to_bytes(8, "little", signed=True), self._seed) / 2**64
+        return next((position for edge, position in self._edges if u < edge), self._edges[-1][1])
+
+
+def user_turns(event: Event) -> int:
+    """The turn's position as the messages show it: how many the user has sent, at least 1."""
+    return sum(message.role == "user" for message in event.messages or ()) or 1
+
+
+_encode = msgspec.msgpack.Encoder()
+_decode = msgspec.msgpack.Decoder(list[Tail])
+
+
+def pack_tails(tails: list[Tail]) -> bytes:
+    """Tails as bytes for the store."""
+    return _encode.encode(tails)
+
+
+def unpack_tails(body: bytes) -> Iterator[Tail]:
+    """The inverse of `pack_tails`."""
+    yield from _decode.decode(body)
+
+
+def conversation_hash(deployment: str, conversation: str, seed: int) -> int:
+    """A keyed 64-bit name of a conversation, signed, so that no raw id lies in the tails."""
+    digest = xxhash.xxh3_64_intdigest(f"{deployment}\0{conversation}", seed)
+    return int(np.uint64(digest).astype(np.int64))

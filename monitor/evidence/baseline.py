@@ -1,0 +1,115 @@
+"""How high a live rate may be before it is news: a bound from the baseline period, its uncertainty included.
+
+Hours are merged in time order until each span has enough units; span h with k of n yes gets the upper bound u_h
+of the binomial tail bound
+
+    n KL(k/n, u) = log(H / level),   KL(p, q) = p log(p/q) + (1-p) log((1-p)/(1-q)),
+
+simultaneously over the H spans. The null of the live detector is
+
+    rate <= factor x max_h u_h       (the plan declares no swing; factor 1.5: half as much again as the worst hour)
+    rate <= (1 + swing) x u_all      (the plan declares a swing around the pooled rate; then level / 1)
+
+Guarantee: with probability at least 1 - level over the baseline, the bound is at or above the widened true
+rate, and then the detector's promise holds for every live rate that stays within the widening. The uncertainty
+stays in the bound through every restart, as nothing here is replaced by a point estimate.
+
+Conditions: units are independent given the hour's rate (one a conversation); spans depend on counts only; the
+baseline is fixed before the live period. The bound is at or above Clopper-Pearson's. A fixed past cannot know
+what a new day brings: beyond the widening there is no promise, which is why such evidence raises tickets.
+
+Sources: Hoeffding, "Probability inequalities for sums of bounded random variables", JASA 58 (1963), theorem 1;
+Garivier and Cappe, "The KL-UCB algorithm", COLT (2011), for the inversion.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.errors import IntegrityError
+from monitor.evidence.bets import Ints
+
+TOO_SHORT = "baseline too short"
+TOO_HIGH = "baseline too high to notice a rise"
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRule:
+    """What a baseline must have and how far it is widened. `level` is the chance that the bound is too low."""
+
+    hours: int = 24
+    units: int = 500
+    span_units: int = 100
+    factor: float = 1.5
+    level: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class RateBound:
+    """The widened bound in (0, 1), or None with the reason; `worst` is the bound before widening."""
+
+    bound: float | None
+    worst: float | None
+    hours: int
+    units: int
+    reason: str
+
+
+def kl_upper(yes: float, units: float, level: float) -> float:
+    """The upper bound of a rate from `yes` of `units`, exceeded with probability at most `level`; 1 without units."""
+    if units <= 0:
+        return 1.0
+    mean, inside, out = yes / units, yes / units, 1.0
+    limit = math.log(1.0 / level) / units
+    for _ in range(50):
+        middle = 0.5 * (inside + out)
+        inside, out = (inside, middle) if _kl(mean, middle) >= limit else (middle, out)
+    return out
+
+
+def _kl(p: float, q: float) -> float:
+    left = p * math.log(p / q) if p > 0 else 0.0
+    right = (1 - p) * math.log((1 - p) / (1 - q)) if p < 1 and q < 1 else (math.inf if p < 1 else 0.0)
+    return left + right
+
+
+def _spans(hours: Ints, least: int) -> list[tuple[int, int]]:
+    """Hours (yes, units) merged in order until each span has `least` units; a thin rest joins the last span."""
+    spans: list[tuple[int, int]] = []
+    yes = units = 0
+    for hour_yes, hour_units in hours.tolist():
+        yes, units = yes + hour_yes, units + hour_units
+        if units >= least:
+            spans.append((yes, units))
+            yes = units = 0
+    if units and spans:
+        spans[-1] = (spans[-1][0] + yes, spans[-1][1] + units)
+    return spans or [(yes, units)]
+
+
+def rate_bound(hours: npt.ArrayLike, *, swing: float | None = None, rule: BaselineRule | None = None) -> RateBound:
+    """The bound for a live rate from the baseline's hours, shape (H, 2): yes and units, in time order.
+
+    For "the rate fell", pass units - yes: the answer bounds the rate of no's. IntegrityError if yes > units.
+    """
+    rule = rule or BaselineRule()
+    table = np.asarray(hours, np.int64).reshape(-1, 2)
+    if np.any(table < 0) or np.any(table[:, 0] > table[:, 1]):
+        raise IntegrityError("a baseline hour has a negative count or more yes than units")
+    filled, units = int((table[:, 1] > 0).sum()), int(table[:, 1].sum())
+    if filled < rule.hours or units < rule.units:
+        return RateBound(None, None, filled, units, TOO_SHORT)
+    if swing is None:
+        spans = _spans(table, rule.span_units)
+        worst = max(kl_upper(yes, n, rule.level / len(spans)) for yes, n in spans)
+        bound = rule.factor * worst
+    else:
+        worst = kl_upper(int(table[:, 0].sum()), units, rule.level)
+        bound = (1.0 + swing) * worst
+    if bound >= 1.0:
+        return RateBound(None, worst, filled, units, TOO_HIGH)
+    return RateBound(bound, worst, filled, units, "")

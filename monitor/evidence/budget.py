@@ -1,0 +1,129 @@
+"""Error budgets: words of the plan into numbers, and the numbers back into lines a person can check.
+
+* wrong fail: alpha over C gating checks and, where asked, over variants still to come,
+
+      alpha_{check, v} = wrong_fail / C x 6 / (pi^2 v^2),     v = 1, 2, ... in order of deploy.
+
+  The union bound needs no independence: sum over checks and all variants is wrong_fail. Condition: C is fixed
+  while a plan holds; a plan that adds checks is a new plan with a budget of its own.
+* wrong pass: each check is held against the whole wrong_pass. A pass needs every check to be clear, so a wrong
+  one is contained in the wrong clearing of whichever check is truly harmful (intersection-union test).
+* false pages and tickets: an expected number in a time. Each of C detectors gets C times the patience; expected
+  false alarms add up without independence (see `detector`).
+
+Sources: Berger, "Multiparameter hypothesis testing and acceptance sampling", Technometrics 24 (1982), theorem 1
+(intersection-union); Bonferroni; sum 1/v^2 = pi^2 / 6.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from monitor.errors import PlanError
+from monitor.evidence.detector import log_patience
+from monitor.plan import BudgetRule
+
+DAY = 86_400.0
+YEAR = 365.25 * DAY
+PERIODS = {"hour": 3600.0, "day": DAY, "week": 7 * DAY, "month": YEAR / 12, "quarter": YEAR / 4, "year": YEAR}
+_WORDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s+per\s+([a-z]+)\s*")
+
+
+def per_second(words: str) -> float:
+    """Expected events a second of `1 per quarter`, `0.5 per week`; PlanError with what is allowed otherwise."""
+    match = _WORDS.fullmatch(words)
+    if match is None or match[2] not in PERIODS or float(match[1]) <= 0:
+        raise PlanError(f"{words!r} is no budget; write a number above 0, per, and one of {', '.join(PERIODS)}")
+    return float(match[1]) / PERIODS[match[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorNumbers:
+    """What the evidence is held against.
+
+    `fail_alpha` and `pass_alpha` are per check; `page_seconds` and `ticket_seconds` are seconds between false
+    alarms of all detectors together (`detector.log_patience` splits them).
+    """
+
+    checks: int
+    tickets: int
+    variant: int | None
+    fail_alpha: float
+    pass_alpha: float
+    page_seconds: float
+    ticket_seconds: float
+
+    @property
+    def fail_threshold(self) -> float:
+        """log(1 / fail_alpha)."""
+        return -math.log(self.fail_alpha)
+
+    @property
+    def clear_threshold(self) -> float:
+        """log(1 / pass_alpha)."""
+        return -math.log(self.pass_alpha)
+
+    def page_level(self, block_seconds: float) -> float:
+        """The log level of one paired change detector over blocks of this length."""
+        return log_patience(self.page_seconds, block_seconds, self.checks)
+
+    def ticket_level(self, block_seconds: float) -> float:
+        """The log level of one live detector over blocks of this length."""
+        return log_patience(self.ticket_seconds, block_seconds, self.tickets)
+
+
+def variant_share(variant: int | None) -> float:
+    """The share of the wrong-fail budget of the v-th variant (from 1); all of it where the promise is per variant."""
+    return 1.0 if variant is None else 6.0 / (math.pi * variant) ** 2
+
+
+def spend(rule: BudgetRule, *, checks: int, tickets: int, variant: int | None = None) -> ErrorNumbers:
+    """The numbers for one variant.
+
+    `checks` are all gating checks (slice x signal x direction) that may fail or page in this deployment; with
+    several variants served at once, count each one's. `tickets` are the live checks, likewise. `variant` is the
+    ordinal in order of deploy for a promise over all variants still to come, None for a promise to each variant.
+    PlanError where a probability is not in (0, 1).
+    """
+    for name, value in (("wrong_fail", rule.wrong_fail), ("wrong_pass", rule.wrong_pass)):
+        if not 0.0 < value < 1.0:
+            raise PlanError(f"{name} is a probability above 0 and below 1", key=name)
+    return ErrorNumbers(
+        checks,
+        tickets,
+        variant,
+        rule.wrong_fail / max(checks, 1) * variant_share(variant),
+        rule.wrong_pass,
+        1.0 / per_second(rule.false_pages),
+        1.0 / per_second(rule.tickets),
+    )
+
+
+def lines(rule: BudgetRule, numbers: ErrorNumbers, block_seconds: float) -> tuple[str, ...]:
+    """What `plan check` prints: each promise, and the bar it becomes. `block_seconds` is the block's length."""
+    whom = "each variant" if numbers.variant is None else "all variants still to come together"
+    fail, clear = 1.0 / numbers.fail_alpha, 1.0 / numbers.pass_alpha
+    return (
+        f"wrong fail: at most {rule.wrong_fail:.2%} for {whom}; over {numbers.checks} checks"
+        f"{_ordinal(numbers.variant)} a check fails at e >= {fail:,.0f} (log {numbers.fail_threshold:.2f})",
+        f"wrong pass: at most {rule.wrong_pass:.2%}, unsplit, as a pass needs every check to be clear: "
+        f"e >= {clear:,.0f} (log {numbers.clear_threshold:.2f}) on both anchors",
+        _patience("false pages", rule.false_pages, numbers.page_seconds, numbers.checks, block_seconds),
+        _patience("false tickets", rule.tickets, numbers.ticket_seconds, numbers.tickets, block_seconds),
+    )
+
+
+def _ordinal(variant: int | None) -> str:
+    return "" if variant is None else f" and for variant number {variant} (share {variant_share(variant):.1%})"
+
+
+def _patience(name: str, words: str, seconds: float, detectors: int, block: float) -> str:
+    if not detectors:
+        return f"{name}: none possible, as nothing of this kind is watched"
+    each = seconds * detectors
+    return (
+        f"{name}: at most {words} expected; each of {detectors} detectors waits {each / DAY:,.0f} days "
+        f"on average (M >= {each / block:,.0f} blocks of {block:g} s)"
+    )

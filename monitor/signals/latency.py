@@ -1,0 +1,131 @@
+"""How long users waited: log-spaced bins within strata of load and prompt length."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model import Definition, Event, Output
+from monitor.signals.family import Cells, sealed
+
+BINS = 48
+LOADS = (4, 16)
+PROMPTS = (512, 4_096)
+STRATA = (len(LOADS) + 1) * (len(PROMPTS) + 1)
+NO_TIMING = STRATA * BINS
+SIGNALS = ("first_token", "per_token", "total")
+
+# Whole microseconds. A request takes 1 ms to 600 s, a token a tenth of that; the first and last bins are open.
+_EDGES = tuple(round(1_000 * 600_000 ** (k / (BINS - 2))) for k in range(BINS - 1))
+EDGES: dict[str, tuple[int, ...]] = {
+    "first_token": _EDGES,
+    "per_token": tuple(edge // 10 for edge in _EDGES),
+    "total": _EDGES,
+}
+_EDGE_ARRAYS = tuple(np.array(EDGES[signal], dtype=np.float64) for signal in SIGNALS)
+_LOAD_ARRAY = np.array(LOADS, dtype=np.float64)
+_PROMPT_ARRAY = np.array(PROMPTS, dtype=np.float64)
+_CELLS = tuple(
+    f"l{load}p{prompt}:{k}"
+    for load in range(len(LOADS) + 1)
+    for prompt in range(len(PROMPTS) + 1)
+    for k in range(BINS)
+)
+
+
+class Bin(NamedTuple):
+    """What one cell stands for: its stratum, and its bounds in µs (lower inclusive, None where open)."""
+
+    load: int
+    prompt: int
+    lower: int | None
+    upper: int | None
+
+
+def bin_of(signal: str, cell: int) -> Bin | None:
+    """What a cell of a latency signal stands for; None for `no_timing`."""
+    if cell == NO_TIMING:
+        return None
+    stratum, k = divmod(cell, BINS)
+    load, prompt = divmod(stratum, len(PROMPTS) + 1)
+    edges = EDGES[signal]
+    return Bin(load, prompt, edges[k - 1] if k else None, edges[k] if k < BINS - 1 else None)
+
+
+class Latency:
+    """Time to first token, per further token, and in total; unknown load and length count as the lowest stratum.
+
+    Timings belong to the logged output, so any other output has none. Bins have no yes or no: shifts are read
+    within a stratum, so that more traffic or longer prompts are no regression.
+    """
+
+    def __init__(self) -> None:
+        self.definitions: tuple[Definition, ...] = tuple(
+            sealed(Definition(signal, "latency", (*_CELLS, "no_timing"), unit="us", artefact=""), _bytes(signal))
+            for signal in SIGNALS
+        )
+
+    def judge(self, event: Event, output: Output | None) -> tuple[int, ...]:
+        timings = event.timings
+        if timings is None or output is not event.output:
+            return (NO_TIMING, NO_TIMING, NO_TIMING)
+        running = 0 if event.load is None else event.load.running or 0
+        stratum = bisect_right(LOADS, running) * (len(PROMPTS) + 1)
+        stratum += bisect_right(PROMPTS, event.prompt_tokens or 0)
+        first, total = timings.first_token, timings.total
+        values = (first, _per_token(first, total, event.completion_tokens), total)
+        return tuple(_cell(signal, stratum, value) for signal, value in zip(SIGNALS, values, strict=True))
+
+    def judge_all(self, events: Sequence[Event]) -> Cells:
+        cells = np.full((len(events), 3), NO_TIMING, dtype=np.int16)
+        timings = [event.timings for event in events]
+        rows = [row for row, timing in enumerate(timings) if timing is not None]
+        if not rows:
+            return cells
+        timed = events if len(rows) == len(events) else [events[row] for row in rows]
+        first = np.array([e.timings.first_token for e in timed], dtype=np.float64)  # type: ignore[union-attr]
+        total = np.array([e.timings.total for e in timed], dtype=np.float64)  # type: ignore[union-attr]
+        further = np.array([e.completion_tokens for e in timed], dtype=np.float64) - 1.0
+        base = _strata(timed)
+        with np.errstate(all="ignore"):
+            per_token = np.where(further >= 1, (total - first) / further, np.nan)
+            columns = [
+                _bins(base, edges, values)
+                for edges, values in zip(_EDGE_ARRAYS, (first, per_token, total), strict=True)
+            ]
+        cells[rows] = np.stack(columns, axis=1)
+        return cells
+
+
+def _bytes(signal: str) -> bytes:
+    return repr((LOADS, PROMPTS, EDGES[signal])).encode()
+
+
+def _per_token(first: float | None, total: float | None, tokens: int | None) -> float | None:
+    if first is None or total is None or tokens is None or tokens < 2:
+        return None
+    return (total - first) / (float(tokens) - 1.0)
+
+
+def _cell(signal: str, stratum: int, milliseconds: float | None) -> int:
+    if milliseconds is None or not 0 <= milliseconds < float("inf"):
+        return NO_TIMING
+    return stratum * BINS + bisect_right(EDGES[signal], milliseconds * 1_000.0)
+
+
+def _strata(events: Sequence[Event]) -> NDArray[np.intp]:
+    running = np.array([0 if e.load is None else e.load.running or 0 for e in events], dtype=np.float64)
+    prompts = np.array([e.prompt_tokens or 0 for e in events], dtype=np.float64)
+    loads = _LOAD_ARRAY.searchsorted(running, side="right")
+    return (loads * (len(PROMPTS) + 1) + _PROMPT_ARRAY.searchsorted(prompts, side="right")) * BINS
+
+
+def _bins(
+    base: NDArray[np.intp], edges: NDArray[np.float64], milliseconds: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    cells = base + edges.searchsorted(milliseconds * 1_000.0, side="right")
+    return np.where((milliseconds >= 0) & (milliseconds < np.inf), cells, NO_TIMING)

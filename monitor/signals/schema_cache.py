@@ -1,0 +1,69 @@
+"""JSON Schemas compiled once: from raw bytes to the question "is this parsed value valid?"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import jsonschema_rs
+import msgspec
+import orjson
+import xxhash
+
+Compiled = TypeVar("Compiled")
+IsValid = Callable[[Any], bool]
+
+LIMIT = 1_024
+_PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
+
+
+def compiled(schema: Any) -> jsonschema_rs.Validator | None:
+    """The validator of a parsed schema, formats checked; None if the schema is broken or lies elsewhere.
+
+    Nothing is fetched: a schema that refers to another document is broken. The draft is the one that the
+    schema names, else 2020-12.
+    """
+    try:
+        return jsonschema_rs.validator_for(
+            schema, validate_formats=True, offline=True, pattern_options=_PATTERNS
+        )
+    except Exception:  # the library raises ValueError, ValidationError and ReferencingError, all of one cause
+        return None
+
+
+def schema_check(raw: bytes) -> IsValid | None:
+    """The check of a raw schema, or None if it is broken."""
+    try:
+        validator = compiled(orjson.loads(raw))
+    except orjson.JSONDecodeError:
+        return None
+    return None if validator is None else validator.is_valid
+
+
+class Compiling(Generic[Compiled]):
+    """Remembers what `build` made of raw bytes, for the most recently used ones, at most `limit` of them.
+
+    Keys are 128-bit hashes, so that the bytes are neither copied nor kept. Two generations stand in for an exact
+    order of use: the older one is dropped as a whole, and a hit costs one look-up.
+    """
+
+    def __init__(self, build: Callable[[bytes], Compiled], limit: int = LIMIT) -> None:
+        self._build = build
+        self._half = max(1, limit // 2)
+        self._young: dict[int, Compiled] = {}
+        self._old: dict[int, Compiled] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def get(self, raw: msgspec.Raw | bytes) -> Compiled:
+        key = xxhash.xxh3_128_intdigest(raw)
+        found = self._young.get(key, self)
+        return self._recall(key, raw) if found is self else found  # type: ignore[return-value]
+
+    def _recall(self, key: int, raw: msgspec.Raw | bytes) -> Compiled:
+        value = self._old.pop(key) if key in self._old else self._build(bytes(raw))
+        if len(self._young) >= self._half:
+            self._young, self._old = {}, self._young
+        self._young[key] = value
+        return value

@@ -1,0 +1,172 @@
+"""Does the output have the structure that the request demanded: JSON, a JSON Schema, calls of offered tools?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+
+from monitor.model import Definition, Event, Output, ResponseFormat, ToolCall
+from monitor.signals.family import Cells, sealed
+from monitor.signals.schema_cache import Compiling, IsValid, compiled, schema_check
+
+OK, BAD, NO_CONTENT, NO_SCHEMA, NO_CALL = range(5)
+_CELLS = ("ok", "bad", "no_content", "no_schema", "no_call")
+_OPTIONAL = frozenset((None, "auto", "none"))
+_ROW = tuple((i // 20, i // 5 % 4, i % 5) for i in range(80))
+_ROWS = np.array(_ROW, dtype=np.int16)
+_NOTHING = NO_SCHEMA * 20 + NO_SCHEMA * 5 + NO_SCHEMA
+
+_loads = orjson.loads
+_Tools = dict[str, IsValid | None]
+Failure = tuple[str, str]
+
+
+def _parameters(raw: bytes) -> dict[str, Any]:
+    """The parameter schema of each function of a `tools` list; whatever is no function is passed over."""
+    try:
+        tools = _loads(raw)
+    except orjson.JSONDecodeError:
+        return {}
+    found: dict[str, Any] = {}
+    for tool in tools if isinstance(tools, list) else ():
+        function = tool.get("function", tool) if isinstance(tool, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            schema = function.get("parameters")
+            found[function["name"]] = {"type": "object"} if schema is None else schema
+    return found
+
+
+def _tool_checks(raw: bytes) -> _Tools:
+    validators = {name: compiled(schema) for name, schema in _parameters(raw).items()}
+    return {name: None if found is None else found.is_valid for name, found in validators.items()}
+
+
+def _demands_json(wanted: ResponseFormat | None) -> bool:
+    return wanted is not None and wanted.type in ("json_schema", "json_object")
+
+
+class Structure:
+    """Three signals: `json` (it parses), `schema` (it is valid) and `tool_call` (offered tool, valid arguments).
+
+    What was not demanded is `no_schema`; so is a schema that cannot be compiled. Output that does not parse
+    violates its schema too, however it came about (cut off by length included). Tools without a call are
+    `no_call` unless the request required one. JSON means what `orjson` takes: no NaN, at most 1,024 levels deep.
+    """
+
+    def __init__(self) -> None:
+        self._schemas: Compiling[IsValid | None] = Compiling(schema_check)
+        self._tools: Compiling[_Tools] = Compiling(_tool_checks)
+        self.definitions: tuple[Definition, ...] = tuple(
+            sealed(Definition(signal, "structure", cells, yes=("bad",), no=("ok",)))
+            for signal, cells in (("json", _CELLS[:4]), ("schema", _CELLS[:4]), ("tool_call", _CELLS))
+        )
+
+    def judge(self, event: Event, output: Output | None) -> tuple[int, ...]:
+        return _ROW[self._code(event, output)]
+
+    def judge_all(self, events: Sequence[Event]) -> Cells:
+        code = self._code
+        codes = [
+            _NOTHING if e.response_format is None and e.tools is None else code(e, e.output) for e in events
+        ]
+        return _ROWS.take(np.array(codes, dtype=np.intp), axis=0)
+
+    def _code(self, event: Event, output: Output | None) -> int:
+        """The three cells packed into one number: json * 20 + schema * 5 + tool_call."""
+        wanted = event.response_format
+        text = NO_SCHEMA * 6 - NO_SCHEMA  # json and schema, both not demanded
+        if wanted is not None and (wanted.type == "json_schema" or wanted.type == "json_object"):
+            text = self._text(wanted, output)
+        tools = event.tools
+        return text * 5 + (NO_SCHEMA if tools is None else self._calls(event, tools, output))
+
+    def _text(self, wanted: ResponseFormat, output: Output | None) -> int:
+        """json * 4 + schema."""
+        valid = None if wanted.json_schema is None else self._schemas.get(wanted.json_schema.schema)
+        if output is None or output.text is None or (not output.text and output.tool_calls):
+            return NO_CONTENT * 4 + (NO_SCHEMA if valid is None else NO_CONTENT)
+        try:
+            value = _loads(output.text)
+        except ValueError:
+            return BAD * 4 + (NO_SCHEMA if valid is None else BAD)
+        if valid is None:
+            return OK * 4 + NO_SCHEMA
+        return OK * 4 + (OK if valid(value) else BAD)
+
+    def _calls(self, event: Event, raw: msgspec.Raw, output: Output | None) -> int:
+        offered = self._tools.get(raw)
+        if not offered:
+            return NO_SCHEMA
+        if output is None or (output.text is None and not output.tool_calls):
+            return NO_CONTENT
+        if not output.tool_calls:
+            choice = None if event.sampling is None else event.sampling.tool_choice
+            return NO_CALL if choice in _OPTIONAL else BAD
+        return max((_call(offered, call) for call in output.tool_calls), key=_WORST.__getitem__)
+
+
+_WORST = {OK: 0, NO_SCHEMA: 1, BAD: 2}
+
+
+def _call(offered: _Tools, call: ToolCall) -> int:
+    if call.name not in offered:
+        return BAD
+    try:
+        value = _loads(call.arguments)
+    except ValueError:
+        return BAD
+    valid = offered[call.name]
+    if valid is None:
+        return NO_SCHEMA
+    return OK if valid(value) else BAD
+
+
+def explain(event: Event, output: Output) -> Failure | None:
+    """Where the output first breaks what was demanded and by which rule, or None; for people, not for speed.
+
+    The place is a JSON pointer into the output; the rule is a schema keyword, or `parse`, `unknown_tool` or
+    `required` (a call was demanded and none came).
+    """
+    wanted = event.response_format
+    if wanted is not None and _demands_json(wanted) and output.text is not None:
+        schema = b"true" if wanted.json_schema is None else bytes(wanted.json_schema.schema)
+        failure = _first_failure(output.text, schema) if output.text or not output.tool_calls else None
+        if failure is not None:
+            return failure
+    return None if event.tools is None else _explain_calls(event, _parameters(bytes(event.tools)), output)
+
+
+def _explain_calls(event: Event, offered: dict[str, Any], output: Output) -> Failure | None:
+    for number, call in enumerate(output.tool_calls if offered else ()):
+        place = f"/tool_calls/{number}"
+        if call.name not in offered:
+            return f"{place}/name", "unknown_tool"
+        failure = _first_failure(call.arguments, orjson.dumps(offered[call.name]))
+        if failure is not None:
+            return f"{place}/arguments{failure[0]}", failure[1]
+    choice = None if event.sampling is None else event.sampling.tool_choice
+    missing = offered and output.text is not None and not output.tool_calls and choice not in _OPTIONAL
+    return ("/tool_calls", "required") if missing else None
+
+
+def _first_failure(text: str, schema: bytes) -> Failure | None:
+    try:
+        value = _loads(text)
+    except ValueError:
+        return "", "parse"
+    try:
+        validator = compiled(_loads(schema))
+    except ValueError:
+        return None
+    error = None if validator is None else next(iter(validator.iter_errors(value)), None)
+    if error is None:
+        return None
+    return "".join(f"/{_escaped(step)}" for step in error.instance_path), error.kind.name
+
+
+def _escaped(step: str | int) -> str:
+    return str(step).replace("~", "~0").replace("/", "~1")

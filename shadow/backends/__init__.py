@@ -1,0 +1,28 @@
+"""The builds that can answer again, and how a plan's rule opens one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.plan import ArmRule
+from shadow.backends.backend import Backend, Request, TokenScores
+from shadow.backends.recorded import RecordedBackend
+
+__all__ = ["PACKAGED", "Backend", "RecordedBackend", "Request", "TokenScores", "open_backend"]
+
+PACKAGED = "quantwatch-small"
+_DATA = Path(__file__).parent.parent / "data" / "model"
+
+
+def open_backend(rule: ArmRule, base: Path = Path()) -> Backend:
+    """Opens the build that a rule names; relative paths start at `base`, `quantwatch-small` is the packaged model.
+
+    Only the transformers backend imports torch (seconds). Raises `BackendError` if the build cannot be opened.
+    """
+    path = _DATA if rule.model == PACKAGED else base / rule.model
+    if rule.backend == "recorded":
+        return RecordedBackend.read(path)
+    from shadow.backends.transformers import TransformersBackend
+
+    name = f"{rule.model}@{rule.quantization or rule.dtype}"
+    return TransformersBackend.load(path, dtype=rule.dtype, quantization=rule.quantization, name=name)

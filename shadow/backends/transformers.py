@@ -1,0 +1,176 @@
+"""Builds run in this process by transformers and torchao, on the CPU. The only backend that imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from monitor.model import Output
+from shadow.backends.backend import FULL_VOCABULARY, TOP, Request, TokenScores
+from shadow.backends.chat import Chat
+from shadow.backends.greedy import answer_logprobs, continue_greedily, one_token_contexts
+from shadow.backends.quantization import quantize, quiet
+from shadow.errors import BackendError, NotReplayable
+from shadow.fidelity import rarity_strata
+
+
+def _read(folder: Path, dtype: str) -> tuple[Any, Any]:
+    """Model and tokenizer of a local folder; nothing is ever fetched."""
+    with quiet():
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=getattr(torch, dtype), use_safetensors=True
+        )
+    return model.eval(), tokenizer
+
+
+def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
+    named = model.generation_config.eos_token_id
+    if named is None:
+        named = tokenizer.eos_token_id
+    return frozenset(named if isinstance(named, list) else [named])
+
+
+class TransformersBackend:
+    """One build in this process, one thread, plain argmax (a model's own repetition penalties are not applied).
+
+    Requests are sorted by length and run `batch` at a time. Answers are the same for every arrangement, except
+    where two tokens are equally probable to the last bit (float32: about 1e-6 nats).
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, name: str, batch: int = 32) -> None:
+        self.model = model
+        self.name = name
+        self.batch = batch
+        self.chat = Chat(tokenizer, _ends(model, tokenizer))
+        self.vocabulary = int(model.config.vocab_size)
+        self.context = int(getattr(model.config, "max_position_embeddings", 0)) or 2**31
+        self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+
+    @classmethod
+    def load(
+        cls, folder: Path, *, dtype: str = "float32", quantization: str | None = None, name: str | None = None
+    ) -> TransformersBackend:
+        """Opens a folder in the Hugging Face layout, quantized in this process if asked.
+
+        Sets torch to one thread: more gain next to nothing and lose much when the machine is busy. Raises
+        `BackendError` for a folder that is no such model, has no chat template, or an unknown format.
+        """
+        torch.set_num_threads(1)
+        if not (folder / "config.json").is_file():
+            raise BackendError(f"no model in {folder}: config.json is missing")
+        try:
+            model, tokenizer = _read(folder, dtype)
+        except (OSError, ValueError, ImportError) as error:
+            raise BackendError(f"the model in {folder} cannot be read: {error}") from None
+        if not tokenizer.chat_template:
+            raise BackendError(f"the model in {folder} has no chat template")
+        if quantization is not None:
+            quantize(model, quantization, model.get_output_embeddings())
+        return cls(model, tokenizer, name or folder.name)
+
+    def check(self, request: Request) -> None:
+        """Refuses what the template refuses, and prompts that leave no room for a token."""
+        if len(self.chat.prompt(request)) >= self.context:
+            raise NotReplayable("longer than the context")
+
+    def generate(
+        self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None
+    ) -> list[Output]:
+        """Greedy answers with token ids (the end token included) and their log-probabilities."""
+        starts = [_agreed(score) for score in scores] if scores else [((), ())] * len(requests)
+        prompts = [self.chat.prompt(request) for request in requests]
+        limits = [
+            min(request.max_tokens, self.context - len(prompt))
+            for request, prompt in zip(requests, prompts, strict=True)
+        ]
+        outputs: dict[int, Output] = {}
+        open_numbers = []
+        for number, (request, limit) in enumerate(zip(requests, limits, strict=True)):
+            tokens, logprobs = starts[number] = starts[number][0][:limit], starts[number][1][:limit]
+            ended = bool(tokens) and tokens[-1] in self.chat.ends
+            if ended or len(tokens) == limit:
+                outputs[number] = self.chat.output(request, tokens, logprobs, ended=ended)
+            else:
+                open_numbers.append(number)
+        for part in self._parts(open_numbers, lambda n: len(prompts[n]) + len(starts[n][0])):
+            grown = continue_greedily(
+                self.model,
+                [[*prompts[n], *starts[n][0]] for n in part],
+                [limits[n] - len(starts[n][0]) for n in part],
+                self.chat.ends,
+                self._pad,
+            )
+            for n, more in zip(part, grown, strict=True):
+                tokens = (*starts[n][0], *more.tokens)
+                logprobs = (*starts[n][1], *more.logprobs)
+                outputs[n] = self.chat.output(requests[n], tokens, logprobs, ended=more.ended)
+        return [outputs[number] for number in range(len(requests))]
+
+    def score(
+        self, requests: Sequence[Request], outputs: Sequence[Output | None]
+    ) -> list[TokenScores | None]:
+        """Teacher-forced probabilities; an answer that outgrows the context is scored up to there."""
+        prompts = [self.chat.prompt(request) for request in requests]
+        answers = [
+            self.chat.answer(request, output)[: self.context - len(prompt)] if output is not None else []
+            for request, output, prompt in zip(requests, outputs, prompts, strict=True)
+        ]
+        scores: list[TokenScores | None] = [None] * len(requests)
+        numbers = [number for number, answer in enumerate(answers) if answer]
+        for part in self._parts(numbers, lambda n: len(prompts[n])):
+            tables = answer_logprobs(self.model, [prompts[n] for n in part], [answers[n] for n in part], self._pad)
+            for n, table in zip(part, tables, strict=True):
+                scores[n] = self._scores(len(prompts[n]), answers[n], table)
+        return scores
+
+    def _parts(self, numbers: Sequence[int], length: Callable[[int], int]) -> Iterator[list[int]]:
+        ordered = sorted(numbers, key=lambda n: (length(n), n))
+        for start in range(0, len(ordered), self.batch):
+            yield ordered[start : start + self.batch]
+
+    def _scores(self, context: int, answer: Sequence[int], table: Tensor) -> TokenScores:
+        tokens = np.array(answer, dtype=np.int32)
+        support = None
+        distribution = table
+        if table.shape[1] > FULL_VOCABULARY:
+            distribution, best = table.topk(TOP, dim=1)
+            support = best.to(torch.int32).numpy()
+        return TokenScores(
+            context=context,
+            token_ids=tokens,
+            logprobs=table[torch.arange(len(answer)), torch.tensor(answer)].numpy(),
+            top=table.argmax(dim=1).to(torch.int32).numpy(),
+            distribution=distribution.numpy(),
+            support=support,
+            structural=self._structural[tokens],
+            rarity=self._rarity[tokens],
+        )
+
+    @cached_property
+    def _structural(self) -> NDArray[np.bool_]:
+        return self.chat.structural(self.vocabulary)
+
+    @cached_property
+    def _rarity(self) -> NDArray[np.uint8]:
+        return rarity_strata(one_token_contexts(self.model, self.vocabulary).numpy())
+
+
+def _agreed(score: TokenScores | None) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """The start of a logged answer that is the build's own greedy answer, with its log-probabilities."""
+    if score is None:
+        return (), ()
+    differs = np.flatnonzero(score.token_ids != score.top)
+    end = int(differs[0]) if len(differs) else len(score.token_ids)
+    return tuple(score.token_ids[:end].tolist()), tuple(score.logprobs[:end].tolist())
