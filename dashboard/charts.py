@@ -12,13 +12,13 @@ import pandas as pd
 
 from dashboard import theme
 
-Chart = alt.Chart | alt.LayerChart
+Chart = Any
+"""An Altair chart; its types come and go with its versions."""
 
 WORSE = "points worse than the reference"
-STATUS = alt.Scale(
-    domain=["✖ fail", "◷ hold", "✔ pass", "· not judged"],
-    range=[theme.FAIL, theme.HOLD, theme.PASS, theme.MUTED],
-)
+DECISIONS = {"✖ fail": theme.FAIL, "◷ hold": theme.HOLD, "✔ pass": theme.PASS, "· not judged": theme.MUTED}
+STATUS = alt.Scale(domain=list(DECISIONS), range=list(DECISIONS.values()))
+SHAPES = alt.Scale(domain=list(DECISIONS), range=["cross", "circle", "triangle-up", "square"])
 
 
 def harm_over_time(looks: pd.DataFrame, tolerance: float, deploys: pd.DataFrame, domain: Any = None) -> Chart:
@@ -62,8 +62,9 @@ def interval_plot(frame: pd.DataFrame) -> Chart:
     base = alt.Chart(frame)
     rule = base.mark_rule(strokeWidth=5, opacity=0.45, strokeCap="round")
     rule = rule.encode(y=y, x=alt.X("lower:Q", title=WORSE), x2="upper:Q", color=color)
-    shape = alt.Shape("status:N", scale=alt.Scale(domain=STATUS.domain, range=["cross", "circle", "triangle-up", "square"]))
-    shape.legend = alt.Legend(title=None, orient="top", values=sorted(set(frame["status"]), key=STATUS.domain.index))
+    present = sorted(set(frame["status"]), key=list(DECISIONS).index)
+    legend = alt.Legend(title=None, orient="top", values=present)
+    shape = alt.Shape("status:N", scale=SHAPES, legend=legend)
     dot = base.mark_point(filled=True, size=90, opacity=1)
     dot = dot.encode(y=y, x="estimate:Q", color=color, shape=shape, tooltip=_told("pairs:Q", "check:N", timed=False))
     accepted = base.mark_tick(color=theme.INK, thickness=2, size=16).encode(y=y, x="tolerance:Q")
@@ -76,10 +77,15 @@ def heat_grid(frame: pd.DataFrame) -> Chart:
     x = alt.X("slice:N", title=None, sort=None, axis=alt.Axis(orient="top", labelAngle=0, labelLimit=150, ticks=False))
     y = alt.Y("signal:N", title=None, sort=None, axis=alt.Axis(labelLimit=170, ticks=False))
     scale = alt.Scale(domain=[-2, 0, 2], range=["#2f6fb0", "#f7f7f7", "#c8611a"], clamp=True)
-    legend = alt.Legend(title="harm as a multiple of what is accepted", orient="bottom", gradientLength=220, titleLimit=400)
+    legend = alt.Legend(
+        title="harm as a multiple of what is accepted", orient="bottom", gradientLength=220, titleLimit=400
+    )
     tiles = alt.Chart(frame).mark_rect(stroke="white", strokeWidth=3, cornerRadius=4)
     tiles = tiles.encode(
-        x=x, y=y, color=alt.Color("times:Q", scale=scale, legend=legend), tooltip=_told("pairs:Q", "check:N", timed=False)
+        x=x,
+        y=y,
+        color=alt.Color("times:Q", scale=scale, legend=legend),
+        tooltip=_told("pairs:Q", "check:N", timed=False),
     )
     dark = alt.expr.isValid(alt.datum["times"]) & (alt.expr.abs(alt.datum["times"]) > 1.3)
     text = alt.Chart(frame).mark_text(fontSize=13, fontWeight=600)
@@ -93,13 +99,20 @@ def blame_bars(frame: pd.DataFrame, noise_floor: float | None) -> Chart:
     x = alt.X("estimate:Q", title="points contributed to the harm")
     scale = alt.Scale(domain=["named as the cause", "not named"], range=[theme.FAIL, "#8fa3b8"])
     color = alt.Color("named:N", scale=scale, legend=alt.Legend(title=None, orient="top"))
-    bars = alt.Chart(frame).mark_bar(height=20, cornerRadius=2).encode(y=y, x=x, color=color, tooltip=_told("cause:N", timed=False))
+    bars = (
+        alt.Chart(frame)
+        .mark_bar(height=20, cornerRadius=2)
+        .encode(y=y, x=x, color=color, tooltip=_told("cause:N", timed=False))
+    )
     rules = alt.Chart(frame).mark_rule(strokeWidth=2, color=theme.INK).encode(y=y, x="lower:Q", x2="upper:Q")
     ends = [
         alt.Chart(frame).mark_tick(thickness=2, size=10, color=theme.INK).encode(y=y, x=f"{end}:Q")
         for end in ("lower", "upper")
     ]
-    return _finish(alt.layer(*_noise(noise_floor), bars, _level(0.0, theme.MUTED, [1, 0], 1, "x"), rules, *ends), 46 * len(frame) + 70)
+    return _finish(
+        alt.layer(*_noise(noise_floor), bars, _level(0.0, theme.MUTED, [1, 0], 1, "x"), rules, *ends),
+        46 * len(frame) + 70,
+    )
 
 
 def _noise(floor: float | None) -> list[alt.Chart]:
@@ -140,7 +153,7 @@ def _told(*fields: str, timed: bool = True) -> list[alt.Tooltip]:
     return [*told, alt.Tooltip("said:N", title="harm"), *(alt.Tooltip(name) for name in fields)]
 
 
-def _finish(chart: alt.LayerChart, height: float) -> alt.LayerChart:
+def _finish(chart: Chart, height: float) -> Chart:
     return (
         chart.properties(height=height)
         .configure_view(strokeWidth=0)

@@ -25,7 +25,7 @@ class Difference:
 def first_difference(left: str, right: str) -> Difference:
     """The first place where the texts differ; a letter is not separated from the marks that belong to it."""
     end = _common(left, right)
-    while 0 < end and (_joins(left, end) or _joins(right, end)):
+    while end > 0 and (_joins(left, end) or _joins(right, end)):
         end -= 1
     return Difference(left[:end], left[end:], right[end:])
 

@@ -45,6 +45,12 @@ def rates(points: Sequence[Row], variant: str, groups: int = 40) -> pd.DataFrame
     return frame
 
 
+def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Several builds' rates as one frame; without any, an empty one."""
+    kept = [frame for frame in frames if not frame.empty]
+    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
+
+
 def _together(points: Sequence[Row]) -> dict[str, Any]:
     return {
         "time": points[0]["time"],

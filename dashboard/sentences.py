@@ -79,7 +79,9 @@ def _about(verdict: Row, deployment: Row, alerts: Sequence[Row]) -> Headline:
 def alert_line(alert: Row, now: float) -> str:
     """One alert in a list: what, where, since when."""
     since = words.ago(alert.get("since") or alert.get("opened_at"), now)
-    return f"{words.signal(alert)} on {alert['slice']}, {alert['variant']}: {words.harm(alert.get('harm'))}, since {since}"
+    return (
+        f"{words.signal(alert)} on {alert['slice']}, {alert['variant']}: {words.harm(alert.get('harm'))}, since {since}"
+    )
 
 
 def cause(blame: Row | None) -> str:
@@ -105,3 +107,11 @@ def stale(deployment: Row) -> str:
     """The warning shown over everything when evidence has stopped moving."""
     since = freshness(deployment)
     return f"STALE: {since[0].lower()}{since[1:]} Nothing below is current."
+
+
+def alert_headline(alert: Row) -> Headline:
+    """The alert's own sentence, with what to do about it."""
+    resolved = alert.get("state") == "resolved"
+    tone: Tone = "pass" if resolved else "hold" if alert.get("kind") == "ticket" else "fail"
+    action = "Resolved: nothing to do." if resolved else advice(alert.get("recommendation"), str(alert["variant"]))
+    return Headline(tone, action, str(alert.get("sentence") or ""))

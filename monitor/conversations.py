@@ -63,9 +63,18 @@ class Conversations:
         self._touched: set[int] = set()
 
     def follow(
-        self, event: Event, conversation: int, time: int, bucket: int, mask: bytes, text: str | None, signature: Signature
+        self,
+        event: Event,
+        conversation: int,
+        time: int,
+        place: tuple[int, str, bytes],
+        text: str | None,
+        signature: Signature,
     ) -> Turn:
-        """Takes the next turn of a conversation. A turn older than the remembered one changes nothing but itself."""
+        """Takes the next turn of a conversation, served at `place` (bucket, variant, mask).
+
+        A turn older than the remembered one changes nothing but itself.
+        """
         tail = self._tails.get(conversation)
         if tail is not None and time > tail.time + self.horizon:
             tail = None
@@ -81,9 +90,9 @@ class Conversations:
         self._tails[conversation] = Tail(
             conversation=conversation,
             time=time,
-            bucket=bucket,
-            variant=event.variant,
-            mask=mask,
+            bucket=place[0],
+            variant=place[1],
+            mask=place[2],
             unit=unit,
             unit_given=unit or (tail is not None and tail.unit_given),
             corrected=False,

@@ -39,9 +39,7 @@ class Layout:
     @cached_property
     def digest(self) -> str:
         """Sixteen hex digits over everything that gives a packed index its meaning."""
-        return xxhash.xxh3_64_hexdigest(
-            msgspec.json.encode((self.slices, [d.digest for d in self.definitions]))
-        )
+        return xxhash.xxh3_64_hexdigest(msgspec.json.encode((self.slices, [d.digest for d in self.definitions])))
 
     def encode(self) -> bytes:
         """The layout as JSON, for the store."""
@@ -128,11 +126,7 @@ def pack_counts(counts: Counts) -> bytes:
     if (counts < 0).any():
         raise IntegrityError("a sealed count is negative")
     at = np.flatnonzero(counts)
-    return (
-        np.array([len(counts)], "<u4").tobytes()
-        + at.astype("<u4").tobytes()
-        + counts[at].astype("<i8").tobytes()
-    )
+    return np.array([len(counts)], "<u4").tobytes() + at.astype("<u4").tobytes() + counts[at].astype("<i8").tobytes()
 
 
 def unpack_counts(body: bytes) -> Counts:
@@ -148,9 +142,7 @@ def unpack_counts(body: bytes) -> Counts:
 
 
 @njit(cache=True)
-def count_cells(
-    cells: NDArray[np.int16], offsets: NDArray[np.int64], group: NDArray[np.int64], out: Counts
-) -> None:
+def count_cells(cells: NDArray[np.int16], offsets: NDArray[np.int64], group: NDArray[np.int64], out: Counts) -> None:
     """Adds one to out[group[i], offsets[d] + cells[i, d]] for every event i and definition d."""
     for i in range(cells.shape[0]):
         for d in range(cells.shape[1]):

@@ -54,13 +54,10 @@ def schema(kind: str) -> dict[str, Any]:
     """The JSON Schema of a wire record: `event`, `score` or `feedback`. KeyError for another word."""
     if kind != "event":
         return msgspec.json.schema(_KINDS[kind])
-    fields = [
-        (f.encode_name, f.type, f.default) for f in msgspec.structs.fields(Event) if f.required is False
-    ]
+    fields = [(f.encode_name, f.type, f.default) for f in msgspec.structs.fields(Event) if f.required is False]
     needed = [(f.encode_name, f.type) for f in msgspec.structs.fields(Event) if f.required]
     described = [
-        (n, list[dict[str, Any]] | None if n == "tools" else t, None if n == "tools" else d)
-        for n, t, d in fields
+        (n, list[dict[str, Any]] | None if n == "tools" else t, None if n == "tools" else d) for n, t, d in fields
     ]
     shape = msgspec.defstruct("Event", [*needed, *described], namespace={"__doc__": Event.__doc__})
     return msgspec.json.schema(shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.model import Output
 from monitor.signals.fidelity import TokenFidelity
 from shadow.backends.backend import TokenScores
 
@@ -67,3 +68,39 @@ def kl(reference: TokenScores, build: TokenScores) -> Floats:
         )
         each = np.array([_shared_kl(*row) for row in rows])
     return np.maximum(each, 0.0)
+
+
+def _shares(strata: NDArray[np.integer], differs: NDArray[np.bool_], count: int) -> tuple[tuple[int, int], ...]:
+    tokens = np.bincount(strata, minlength=count)
+    moved = np.bincount(strata[differs], minlength=count)
+    return tuple((int(all_), int(some)) for all_, some in zip(tokens, moved, strict=True))
+
+
+def same_answer(first: Output, second: Output) -> bool:
+    """Whether two answers read the same: equal text and tool calls, however they were tokenized."""
+    return (first.text or "") == (second.text or "") and first.tool_calls == second.tool_calls
+
+
+def compare(reference: TokenScores | None, build: TokenScores | None, flipped: bool | None = None) -> TokenFidelity:
+    """What the two builds' probabilities of the same logged tokens say; strata follow the reference's.
+
+    `mean_logprob_gap` is reference minus build, in nats: positive where the build finds the logged answer less
+    probable. Without comparable scores (none, or another tokenizer) only `flipped` is known and `tokens` is 0.
+    """
+    if reference is None or build is None or not np.array_equal(reference.token_ids, build.token_ids):
+        return TokenFidelity(0, None, None, None, None, flipped)
+    differs = reference.top != build.top
+    gaps = reference.logprobs.astype(np.float64) - build.logprobs
+    tokens = len(differs)
+    structural = int(reference.structural.sum())
+    return TokenFidelity(
+        tokens=tokens,
+        mean_kl=float(kl(reference, build).mean()),
+        mean_logprob_gap=float(gaps.mean()),
+        same_top=float(1.0 - differs.mean()),
+        first_divergence=int(differs.argmax()) if differs.any() else None,
+        flipped=flipped,
+        by_position=_shares(position_strata(reference.context, tokens), differs, len(POSITIONS) + 1),
+        by_rarity=_shares(reference.rarity.astype(np.intp), differs, len(MASSES) + 1),
+        by_structure=(structural, int((differs & reference.structural).sum())),
+    )

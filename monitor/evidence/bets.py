@@ -33,14 +33,12 @@ cash and stock, mixed: Cover, "Universal portfolios", Math. Finance 1 (1991).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Counts = npt.NDArray[Any]
+Counts = npt.ArrayLike
 Support = Floats | tuple[float, ...]
 
 YES_NO: tuple[float, ...] = (-1.0, 0.0, 1.0)

@@ -30,9 +30,7 @@ from monitor.model import Interval
 HALVINGS = 26
 
 
-def _lower(
-    support: Support, counts: Counts, alpha: float, low: float, high: float, weights: Support | None
-) -> Floats:
+def _lower(support: Support, counts: Counts, alpha: float, low: float, high: float, weights: Support | None) -> Floats:
     batch = np.asarray(counts).shape[:-1]
     out, inside = np.full(batch, low), np.full(batch, high)
     threshold = math.log(1.0 / alpha)

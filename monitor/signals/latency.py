@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model import Definition, Event, Output
-from monitor.signals.family import Cells, sealed
+from monitor.signals.family import Cells, one_by_one, sealed
 
 BINS = 48
 LOADS = (4, 16)
 PROMPTS = (512, 4_096)
 STRATA = (len(LOADS) + 1) * (len(PROMPTS) + 1)
+MOST = 1 << 53
 NO_TIMING = STRATA * BINS
 SIGNALS = ("first_token", "per_token", "total")
 
@@ -30,10 +31,7 @@ _EDGE_ARRAYS = tuple(np.array(EDGES[signal], dtype=np.float64) for signal in SIG
 _LOAD_ARRAY = np.array(LOADS, dtype=np.float64)
 _PROMPT_ARRAY = np.array(PROMPTS, dtype=np.float64)
 _CELLS = tuple(
-    f"l{load}p{prompt}:{k}"
-    for load in range(len(LOADS) + 1)
-    for prompt in range(len(PROMPTS) + 1)
-    for k in range(BINS)
+    f"l{load}p{prompt}:{k}" for load in range(len(LOADS) + 1) for prompt in range(len(PROMPTS) + 1) for k in range(BINS)
 )
 
 
@@ -65,7 +63,7 @@ class Latency:
 
     def __init__(self) -> None:
         self.definitions: tuple[Definition, ...] = tuple(
-            sealed(Definition(signal, "latency", (*_CELLS, "no_timing"), unit="us", artefact=""), _bytes(signal))
+            sealed(Definition(signal, "latency", (*_CELLS, "no_timing"), unit="us"), _bytes(signal))
             for signal in SIGNALS
         )
 
@@ -87,18 +85,25 @@ class Latency:
         if not rows:
             return cells
         timed = events if len(rows) == len(events) else [events[row] for row in rows]
+        try:
+            cells[rows] = self._timed(timed)
+        except OverflowError:  # a count beyond what a float holds
+            cells[rows] = one_by_one(self, timed)
+        return cells
+
+    @staticmethod
+    def _timed(timed: Sequence[Event]) -> NDArray[np.intp]:
         first = np.array([e.timings.first_token for e in timed], dtype=np.float64)  # type: ignore[union-attr]
         total = np.array([e.timings.total for e in timed], dtype=np.float64)  # type: ignore[union-attr]
         further = np.array([e.completion_tokens for e in timed], dtype=np.float64) - 1.0
         base = _strata(timed)
         with np.errstate(all="ignore"):
-            per_token = np.where(further >= 1, (total - first) / further, np.nan)
+            per_token = np.where((further >= 1) & (further < MOST - 1), (total - first) / further, np.nan)
             columns = [
                 _bins(base, edges, values)
                 for edges, values in zip(_EDGE_ARRAYS, (first, per_token, total), strict=True)
             ]
-        cells[rows] = np.stack(columns, axis=1)
-        return cells
+        return np.stack(columns, axis=1)
 
 
 def _bytes(signal: str) -> bytes:
@@ -106,7 +111,7 @@ def _bytes(signal: str) -> bytes:
 
 
 def _per_token(first: float | None, total: float | None, tokens: int | None) -> float | None:
-    if first is None or total is None or tokens is None or tokens < 2:
+    if first is None or total is None or tokens is None or not 2 <= tokens < MOST:
         return None
     return (total - first) / (float(tokens) - 1.0)
 
@@ -124,8 +129,6 @@ def _strata(events: Sequence[Event]) -> NDArray[np.intp]:
     return (loads * (len(PROMPTS) + 1) + _PROMPT_ARRAY.searchsorted(prompts, side="right")) * BINS
 
 
-def _bins(
-    base: NDArray[np.intp], edges: NDArray[np.float64], milliseconds: NDArray[np.float64]
-) -> NDArray[np.intp]:
+def _bins(base: NDArray[np.intp], edges: NDArray[np.float64], milliseconds: NDArray[np.float64]) -> NDArray[np.intp]:
     cells = base + edges.searchsorted(milliseconds * 1_000.0, side="right")
     return np.where((milliseconds >= 0) & (milliseconds < np.inf), cells, NO_TIMING)

@@ -24,9 +24,7 @@ def compiled(schema: Any) -> jsonschema_rs.Validator | None:
     schema names, else 2020-12.
     """
     try:
-        return jsonschema_rs.validator_for(
-            schema, validate_formats=True, offline=True, pattern_options=_PATTERNS
-        )
+        return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True, pattern_options=_PATTERNS)
     except Exception:  # the library raises ValueError, ValidationError and ReferencingError, all of one cause
         return None
 

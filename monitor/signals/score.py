@@ -72,7 +72,7 @@ class Score:
         value = self.value(event, output)
         if value is None:
             return (_NO_SCORE,)
-        return (grid_cell(value, xxhash.xxh3_64_intdigest(event.id, self.seed)),)
+        return (grid_cell(value, xxhash.xxh3_64_intdigest(event.id.encode(), self.seed)),)
 
     def judge_all(self, events: Sequence[Event]) -> Cells:
         cells = np.full((len(events), 1), _NO_SCORE, dtype=np.int16)

@@ -18,7 +18,20 @@ _CELLS = ("ok", "bad", "no_content", "no_schema", "no_call")
 _OPTIONAL = frozenset((None, "auto", "none"))
 _ROW = tuple((i // 20, i // 5 % 4, i % 5) for i in range(80))
 _ROWS = np.array(_ROW, dtype=np.int16)
-_NOTHING = NO_SCHEMA * 20 + NO_SCHEMA * 5 + NO_SCHEMA
+
+
+def _packed(json: int, schema: int) -> int:
+    return json * 20 + schema * 5 + NO_SCHEMA
+
+
+_NOTHING = _packed(NO_SCHEMA, NO_SCHEMA)
+_UNSEEN, _UNSEEN_SCHEMA = _packed(NO_CONTENT, NO_SCHEMA), _packed(NO_CONTENT, NO_CONTENT)
+_BROKEN, _BROKEN_SCHEMA = _packed(BAD, NO_SCHEMA), _packed(BAD, BAD)
+_PARSES, _VALID, _INVALID = _packed(OK, NO_SCHEMA), _packed(OK, OK), _packed(OK, BAD)
+
+# What an event has that offers no tools: told by identity, because a look into raw bytes costs more.
+_NO_TOOLS = Event(id="", deployment="", variant="", time=0.0).tools
+
 
 _loads = orjson.loads
 _Tools = dict[str, IsValid | None]
@@ -70,32 +83,31 @@ class Structure:
 
     def judge_all(self, events: Sequence[Event]) -> Cells:
         code = self._code
-        codes = [
-            _NOTHING if e.response_format is None and e.tools is None else code(e, e.output) for e in events
-        ]
+        codes = [_NOTHING if e.response_format is None and e.tools is _NO_TOOLS else code(e, e.output) for e in events]
         return _ROWS.take(np.array(codes, dtype=np.intp), axis=0)
 
     def _code(self, event: Event, output: Output | None) -> int:
         """The three cells packed into one number: json * 20 + schema * 5 + tool_call."""
         wanted = event.response_format
-        text = NO_SCHEMA * 6 - NO_SCHEMA  # json and schema, both not demanded
-        if wanted is not None and (wanted.type == "json_schema" or wanted.type == "json_object"):
-            text = self._text(wanted, output)
+        asked = wanted is not None and (wanted.type == "json_schema" or wanted.type == "json_object")
+        code = self._text(wanted, output) if asked else _NOTHING  # type: ignore[arg-type]
         tools = event.tools
-        return text * 5 + (NO_SCHEMA if tools is None else self._calls(event, tools, output))
+        return code if tools is _NO_TOOLS else code - NO_SCHEMA + self._calls(event, tools, output)
 
     def _text(self, wanted: ResponseFormat, output: Output | None) -> int:
-        """json * 4 + schema."""
-        valid = None if wanted.json_schema is None else self._schemas.get(wanted.json_schema.schema)
-        if output is None or output.text is None or (not output.text and output.tool_calls):
-            return NO_CONTENT * 4 + (NO_SCHEMA if valid is None else NO_CONTENT)
+        """The packed cells of an output that had to be JSON, tools aside."""
+        form = wanted.json_schema
+        valid = None if form is None else self._schemas.get(form.schema)
+        text = None if output is None else output.text
+        if text is None or (not text and output.tool_calls):  # type: ignore[union-attr]
+            return _UNSEEN if valid is None else _UNSEEN_SCHEMA
         try:
-            value = _loads(output.text)
+            value = _loads(text)
         except ValueError:
-            return BAD * 4 + (NO_SCHEMA if valid is None else BAD)
+            return _BROKEN if valid is None else _BROKEN_SCHEMA
         if valid is None:
-            return OK * 4 + NO_SCHEMA
-        return OK * 4 + (OK if valid(value) else BAD)
+            return _PARSES
+        return _VALID if valid(value) else _INVALID
 
     def _calls(self, event: Event, raw: msgspec.Raw, output: Output | None) -> int:
         offered = self._tools.get(raw)
@@ -137,7 +149,7 @@ def explain(event: Event, output: Output) -> Failure | None:
         failure = _first_failure(output.text, schema) if output.text or not output.tool_calls else None
         if failure is not None:
             return failure
-    return None if event.tools is None else _explain_calls(event, _parameters(bytes(event.tools)), output)
+    return _explain_calls(event, _parameters(bytes(event.tools)), output)
 
 
 def _explain_calls(event: Event, offered: dict[str, Any], output: Output) -> Failure | None:

@@ -43,7 +43,25 @@ def pack(texts: Sequence[str], cap: int) -> tuple[Bytes, Offsets]:
 
     What lies behind the first `cap` characters is never looked at.
     """
-    parts = [text[:cap].encode("utf-8", "replace")[:cap] for text in texts]
+    return _end_to_end([text[:cap].encode("utf-8", "replace")[:cap] for text in texts])
+
+
+def pack_ends(texts: Sequence[str], cap: int) -> tuple[Bytes, Offsets]:
+    """The same of texts cut in the middle: the first and the last `cap` bytes with the length as a word between."""
+    return _end_to_end([_ends(text, cap) for text in texts])
+
+
+def _ends(text: str, cap: int) -> bytes:
+    if len(text) <= 2 * cap:
+        whole = text.encode("utf-8", "replace")
+        if len(whole) <= 2 * cap:
+            return whole
+    head = text[:cap].encode("utf-8", "replace")[:cap]
+    tail = text[-cap:].encode("utf-8", "replace")[-cap:]
+    return b"%b %d %b" % (head, len(text), tail)
+
+
+def _end_to_end(parts: Sequence[bytes]) -> tuple[Bytes, Offsets]:
     offsets = np.zeros(len(parts) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)), out=offsets[1:])
     return np.frombuffer(b"".join(parts) or b"\0", dtype=np.uint8), offsets

@@ -24,7 +24,9 @@ SCALE = 1024
 THRESHOLD = -0.2
 SOFTNESS = 50.0
 FIRST_SENTENCE_WEIGHT = 0.3
-OTHER_ANSWER_WEIGHT = 0.1
+OTHER_ANSWER_WEIGHT = 0.15
+RARE = 3
+"""A feature that fewer texts have gets no weight."""
 HERE = Path(__file__).parent.parent / "data"
 
 Sparse = tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.int64]]
@@ -38,6 +40,7 @@ def train(rows: Sequence[Completion], others: Sequence[str]) -> Sparse:
     counts = (len(rows), len(rows), len(own), len(others))
     weights = np.repeat((1.0, FIRST_SENTENCE_WEIGHT, 1.0, OTHER_ANSWER_WEIGHT), counts)
     features = matrix([*texts, *others])
+    features = features @ diags((features.getnnz(axis=0) >= RARE).astype(float))
     declined = labels != "none"
     at_all = _fit(features, declined, weights, None)
     in_full = _fit(features[declined], labels[declined] == "full", weights[declined], "balanced")

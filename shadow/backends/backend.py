@@ -68,9 +68,7 @@ class Backend(Protocol):
         """Raises `NotReplayable` if this build has no answer to the request."""
         ...
 
-    def generate(
-        self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None
-    ) -> list[Output]:
+    def generate(self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None) -> list[Output]:
         """One answer per request. `scores`, if given, are this build's own of the logged answers.
 
         They save work and change no answer: up to where its most probable token differs, a logged answer is the
@@ -78,8 +76,6 @@ class Backend(Protocol):
         """
         ...
 
-    def score(
-        self, requests: Sequence[Request], outputs: Sequence[Output | None]
-    ) -> list[TokenScores | None]:
+    def score(self, requests: Sequence[Request], outputs: Sequence[Output | None]) -> list[TokenScores | None]:
         """Probabilities of given answers, one per request; None without an answer or without probabilities."""
         ...

@@ -40,8 +40,8 @@ def parse_tool_calls(text: str) -> tuple[ToolCall, ...]:
             found = _calls.decode(part)
         except (msgspec.MsgspecError, UnicodeEncodeError):
             return ()
-        for call in found if isinstance(found, list) else [found]:
-            calls.append(ToolCall(call.name, bytes(call.arguments).decode()))
+        each = found if isinstance(found, list) else [found]
+        calls += [ToolCall(call.name, bytes(call.arguments).decode()) for call in each]
     return tuple(calls)
 
 
@@ -127,9 +127,7 @@ class Chat:
         own = self.output(request, output.token_ids, (), ended=True)
         return (own.text or "") == (output.text or "") and own.tool_calls == output.tool_calls
 
-    def output(
-        self, request: Request, tokens: Sequence[int], logprobs: Sequence[float], *, ended: bool
-    ) -> Output:
+    def output(self, request: Request, tokens: Sequence[int], logprobs: Sequence[float], *, ended: bool) -> Output:
         """The answer that tokens spell; a text that is a tool call is one where tools were offered."""
         text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
         offered = request.tools and request.sampling.tool_choice != "none"

@@ -20,6 +20,10 @@ class Continuation:
     logprobs: list[float] = field(default_factory=list)
     ended: bool = False
 
+    def then(self, more: Continuation) -> Continuation:
+        """This and what follows it."""
+        return Continuation(self.tokens + more.tokens, self.logprobs + more.logprobs, more.ended)
+
 
 def left_padded(prompts: Sequence[Sequence[int]], pad: int) -> tuple[Tensor, Tensor]:
     """Token ids and mask (1 = token, 0 = padding), both of shape (prompts, longest)."""
@@ -44,14 +48,18 @@ class _Rows:
 
     def advance(self) -> tuple[list[int], list[float]]:
         """The most probable next token of every row and its log-probability."""
-        logits = self.model(
-            input_ids=self.tokens,
-            attention_mask=self.mask if self.padded else None,
-            position_ids=self.positions,
-            past_key_values=self.cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1].float()
+        logits = (
+            self.model(
+                input_ids=self.tokens,
+                attention_mask=self.mask if self.padded else None,
+                position_ids=self.positions,
+                past_key_values=self.cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            .logits[:, -1]
+            .float()
+        )
         best, chosen = logits.max(dim=-1)
         self.tokens, self.positions = chosen[:, None], self.positions[:, -1:] + 1
         if self.padded:
@@ -119,7 +127,7 @@ def one_token_contexts(model: Any, vocabulary: int, contexts: int = 1_024) -> Te
     step = max(1, vocabulary // contexts)
     total = torch.zeros(vocabulary, dtype=torch.float64)
     tokens = torch.arange(0, vocabulary, step)
-    for part in tokens.split(128):
-        logits = model(input_ids=part[:, None], use_cache=False).logits[:, -1, :vocabulary]
+    for start in range(0, len(tokens), 128):
+        logits = model(input_ids=tokens[start : start + 128, None], use_cache=False).logits[:, -1, :vocabulary]
         total += torch.softmax(logits.double(), dim=-1).sum(dim=0)
     return total / len(tokens)

@@ -50,14 +50,10 @@ class RecordedBackend:
         if request.id not in self.outputs:
             raise NotReplayable("not recorded")
 
-    def generate(
-        self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None
-    ) -> list[Output]:
+    def generate(self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None) -> list[Output]:
         """The recorded outputs; KeyError for an id that `check` refuses."""
         return [self.outputs[request.id] for request in requests]
 
-    def score(
-        self, requests: Sequence[Request], outputs: Sequence[Output | None]
-    ) -> list[TokenScores | None]:
+    def score(self, requests: Sequence[Request], outputs: Sequence[Output | None]) -> list[TokenScores | None]:
         """Always None: recorded outputs come without distributions."""
         return [None] * len(requests)

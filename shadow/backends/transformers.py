@@ -15,7 +15,7 @@ from torch import Tensor
 from monitor.model import Output
 from shadow.backends.backend import FULL_VOCABULARY, TOP, Request, TokenScores
 from shadow.backends.chat import Chat
-from shadow.backends.greedy import answer_logprobs, continue_greedily, one_token_contexts
+from shadow.backends.greedy import Continuation, answer_logprobs, continue_greedily, one_token_contexts
 from shadow.backends.quantization import quantize, quiet
 from shadow.errors import BackendError, NotReplayable
 from shadow.fidelity import rarity_strata
@@ -27,9 +27,9 @@ def _read(folder: Path, dtype: str) -> tuple[Any, Any]:
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             folder, local_files_only=True, dtype=getattr(torch, dtype), use_safetensors=True
         )
     return model.eval(), tokenizer
@@ -85,42 +85,34 @@ class TransformersBackend:
         if len(self.chat.prompt(request)) >= self.context:
             raise NotReplayable("longer than the context")
 
-    def generate(
-        self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None
-    ) -> list[Output]:
+    def generate(self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None) -> list[Output]:
         """Greedy answers with token ids (the end token included) and their log-probabilities."""
-        starts = [_agreed(score) for score in scores] if scores else [((), ())] * len(requests)
         prompts = [self.chat.prompt(request) for request in requests]
         limits = [
             min(request.max_tokens, self.context - len(prompt))
             for request, prompt in zip(requests, prompts, strict=True)
         ]
-        outputs: dict[int, Output] = {}
-        open_numbers = []
-        for number, (request, limit) in enumerate(zip(requests, limits, strict=True)):
-            tokens, logprobs = starts[number] = starts[number][0][:limit], starts[number][1][:limit]
-            ended = bool(tokens) and tokens[-1] in self.chat.ends
-            if ended or len(tokens) == limit:
-                outputs[number] = self.chat.output(request, tokens, logprobs, ended=ended)
-            else:
-                open_numbers.append(number)
-        for part in self._parts(open_numbers, lambda n: len(prompts[n]) + len(starts[n][0])):
-            grown = continue_greedily(
+        answers = [
+            _agreed(score, limit, self.chat.ends)
+            for score, limit in zip(scores or [None] * len(requests), limits, strict=True)
+        ]
+        short = [n for n, answer in enumerate(answers) if not answer.ended and len(answer.tokens) < limits[n]]
+        for part in self._parts(short, lambda n: len(prompts[n]) + len(answers[n].tokens)):
+            more = continue_greedily(
                 self.model,
-                [[*prompts[n], *starts[n][0]] for n in part],
-                [limits[n] - len(starts[n][0]) for n in part],
+                [[*prompts[n], *answers[n].tokens] for n in part],
+                [limits[n] - len(answers[n].tokens) for n in part],
                 self.chat.ends,
                 self._pad,
             )
-            for n, more in zip(part, grown, strict=True):
-                tokens = (*starts[n][0], *more.tokens)
-                logprobs = (*starts[n][1], *more.logprobs)
-                outputs[n] = self.chat.output(requests[n], tokens, logprobs, ended=more.ended)
-        return [outputs[number] for number in range(len(requests))]
+            for n, continuation in zip(part, more, strict=True):
+                answers[n] = answers[n].then(continuation)
+        return [
+            self.chat.output(request, answer.tokens, answer.logprobs, ended=answer.ended)
+            for request, answer in zip(requests, answers, strict=True)
+        ]
 
-    def score(
-        self, requests: Sequence[Request], outputs: Sequence[Output | None]
-    ) -> list[TokenScores | None]:
+    def score(self, requests: Sequence[Request], outputs: Sequence[Output | None]) -> list[TokenScores | None]:
         """Teacher-forced probabilities; an answer that outgrows the context is scored up to there."""
         prompts = [self.chat.prompt(request) for request in requests]
         answers = [
@@ -167,10 +159,14 @@ class TransformersBackend:
         return rarity_strata(one_token_contexts(self.model, self.vocabulary).numpy())
 
 
-def _agreed(score: TokenScores | None) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """The start of a logged answer that is the build's own greedy answer, with its log-probabilities."""
+def _agreed(score: TokenScores | None, limit: int, ends: frozenset[int]) -> Continuation:
+    """The start of a logged answer that is the build's own greedy answer too, at most `limit` tokens."""
     if score is None:
-        return (), ()
-    differs = np.flatnonzero(score.token_ids != score.top)
-    end = int(differs[0]) if len(differs) else len(score.token_ids)
-    return tuple(score.token_ids[:end].tolist()), tuple(score.logprobs[:end].tolist())
+        return Continuation()
+    stops = (score.token_ids != score.top) | np.isin(score.token_ids, list(ends))
+    end = int(stops.argmax()) if stops.any() else len(stops)
+    if end < min(len(stops), limit) and score.token_ids[end] == score.top[end]:
+        end += 1
+    end = min(end, limit)
+    tokens: list[int] = score.token_ids[:end].tolist()
+    return Continuation(tokens, score.logprobs[:end].tolist(), bool(tokens) and tokens[-1] in ends)

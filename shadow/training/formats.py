@@ -11,10 +11,10 @@ from torchao.quantization.granularity import PerAxis, PerGroup
 FULL = "fp32"
 CONFIGS: dict[str, Any] = {
     "int8": Int8WeightOnlyConfig(),
-    "int4 group 32": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
-    "int4 group 128": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(128)),
-    "int4 per channel": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerAxis(0)),
-    "int3 group 32": IntxWeightOnlyConfig(weight_dtype=torch.int3, granularity=PerGroup(32)),
+    "int4 group 32": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),  # type: ignore[attr-defined]
+    "int4 group 128": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(128)),  # type: ignore[attr-defined]
+    "int4 per channel": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerAxis(0)),  # type: ignore[attr-defined]
+    "int3 group 32": IntxWeightOnlyConfig(weight_dtype=torch.int3, granularity=PerGroup(32)),  # type: ignore[attr-defined]
 }
 
 

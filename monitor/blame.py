@@ -1,0 +1,165 @@
+"""Whose fault: quantization, serving, traffic or load, for one failing check.
+
+On the pairs that hold all three arms, harm splits exactly:
+
+    logged - reference  =  (logged - deployed)  +  (deployed - reference)
+                              serving               quantization
+
+and traffic is the reference's own rate now less its rate in the baseline period, within one partition cell.
+Each contribution gets a confidence sequence by betting at alpha / (number of causes asked), so all hold at once
+and at every look; traffic's is the difference of two, each at half of its share. A cause is named when its lower
+bound exceeds the tolerance; of several, the largest estimate is the main one.
+
+Conditions: those of `monitor.evidence.interval`; the deployed arm is the served build (else leave it missing);
+baseline and present are the same partition cell; the number of causes asked does not depend on outcomes.
+
+Source: Waudby-Smith and Ramdas, JRSS-B 86 (2024), theorem 1; Bonferroni over causes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.errors import IntegrityError
+from monitor.evidence.bets import RATE, SCORE_GRID, YES_NO, Counts, Ints
+from monitor.evidence.interval import bounds, estimate, interval
+from monitor.evidence.joint import Direction, checked, contrast, outcomes
+from monitor.model import Arm, Blame, Contribution, Interval
+
+NO_DEPLOYED = "no deployed replay"
+NO_BASELINE = "no reference replays of the baseline period"
+NO_LOAD = "no load strata"
+MORE_PAIRS = "more pairs"
+NOTHING = Interval(None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Counts by harm on `support` (positive is worse) of the four contrasts of one check, each shape (J,)."""
+
+    support: tuple[float, ...]
+    total: Ints
+    serving: Ints
+    quantization: Ints
+    noise: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencePeriods:
+    """Outcomes of the reference in one partition cell, now and in the baseline period, each shape (J,).
+
+    `support` are harm values in [0, 1]: (0, 1) for no and yes, or a score's grid turned so that more is worse.
+    """
+
+    support: tuple[float, ...]
+    now: Ints
+    before: Ints
+
+
+def from_joint(joint: Counts, direction: Direction = "more") -> Differences:
+    """The contrasts of a yes/no signal from joint counts (3, 3, 3, 3); IntegrityError if they cannot be true.
+
+    Serving and quantization are counted on pairs with all three arms, so that they add up.
+    """
+    three = (Arm.LOGGED, Arm.DEPLOYED, Arm.REFERENCE)
+    serving, _ = contrast(joint, Arm.LOGGED, Arm.DEPLOYED, direction, present=three)
+    quantization, _ = contrast(joint, Arm.DEPLOYED, Arm.REFERENCE, direction, present=three)
+    total, _ = contrast(joint, Arm.LOGGED, Arm.REFERENCE, direction)
+    noise, _ = contrast(joint, Arm.SECOND, Arm.REFERENCE, direction)
+    return Differences(YES_NO, total, serving, quantization, noise)
+
+
+def from_scores(
+    logged_reference: Counts,
+    logged_deployed: Counts,
+    deployed_reference: Counts,
+    second_reference: Counts,
+    grid: tuple[float, ...] = SCORE_GRID,
+) -> Differences:
+    """The contrasts of a score from counts (J,) of each difference on `grid`; a drop is harm."""
+    support = tuple(-x for x in reversed(grid))
+    given = (logged_reference, logged_deployed, deployed_reference, second_reference)
+    turned = [checked(counts)[::-1] for counts in given]
+    if any(counts.shape != (len(grid),) for counts in turned):
+        raise IntegrityError("a difference count does not fit its grid")
+    return Differences(support, *turned)
+
+
+def reference_periods(joint: Counts, baseline: Counts, direction: Direction = "more") -> ReferencePeriods:
+    """The reference's no and yes counts in two joint arrays (3, 3, 3, 3) of one partition cell, as harm."""
+    now, before = outcomes(joint, Arm.REFERENCE), outcomes(baseline, Arm.REFERENCE)
+    return (
+        ReferencePeriods(RATE, now, before) if direction == "more" else ReferencePeriods(RATE, now[::-1], before[::-1])
+    )
+
+
+def blame(
+    differences: Differences,
+    tolerance: float,
+    alpha: float,
+    *,
+    periods: ReferencePeriods | None = None,
+    latency: bool = False,
+) -> Blame:
+    """The cause of one failing check, with simultaneous bounds at level 1 - alpha.
+
+    `tolerance` and all bounds are differences of rates or mean scores. The cause is `undetermined` without a
+    deployed replay, unless logged and reference are alike while the reference itself moved. Load is never decided
+    here: with `latency`, `missing` says so.
+    """
+    causes = 2 if periods is None else 3
+    level = alpha / causes
+    found = {
+        "serving": interval(differences.support, differences.serving, level),
+        "quantization": interval(differences.support, differences.quantization, level),
+    }
+    if periods is not None:
+        found["traffic"] = _shift(periods, level)
+    contributions = tuple(Contribution(name, bound, _exceeds(bound, tolerance)) for name, bound in found.items())
+    cause = _main(contributions, differences, tolerance, level)
+    return Blame(cause, contributions, _missing(contributions, cause, periods, latency), _noise(differences))
+
+
+def _exceeds(bound: Interval, tolerance: float) -> bool:
+    return bound.lower is not None and bound.lower > tolerance
+
+
+def _shift(periods: ReferencePeriods, alpha: float) -> Interval:
+    """Mean now less mean before; each bound combines two at alpha / 4."""
+    means = [estimate(periods.support, counts) for counts in (periods.now, periods.before)]
+    if means[0] is None or means[1] is None:
+        return NOTHING
+    table = np.stack([checked(periods.now), checked(periods.before)])
+    lower, upper = bounds(periods.support, table, alpha / 4, alpha / 4, low=0.0, high=1.0)
+    return Interval(means[0] - means[1], float(lower[0] - upper[1]), float(upper[0] - lower[1]))
+
+
+def _main(contributions: tuple[Contribution, ...], differences: Differences, tolerance: float, level: float) -> str:
+    named = [c for c in contributions if c.named and c.interval.estimate is not None]
+    if differences.quantization.sum() == 0:  # serving and quantization claim nothing: their level is free
+        total = interval(differences.support, differences.total, level)
+        alike = total.upper is not None and total.upper < tolerance
+        named = [c for c in named if c.cause == "traffic" and alike]
+    return max(named, key=lambda c: c.interval.estimate or 0.0).cause if named else "undetermined"
+
+
+def _missing(
+    contributions: tuple[Contribution, ...], cause: str, periods: ReferencePeriods | None, latency: bool
+) -> tuple[str, ...]:
+    by_cause = {c.cause: c.interval for c in contributions}
+    deployed = by_cause["quantization"].estimate is not None
+    traffic = by_cause.get("traffic", NOTHING).estimate is not None
+    wanted = (
+        (NO_DEPLOYED, not deployed),
+        (NO_BASELINE, periods is None or not traffic),
+        (NO_LOAD, latency),
+        (MORE_PAIRS, cause == "undetermined" and deployed),
+    )
+    return tuple(what for what, lacks in wanted if lacks)
+
+
+def _noise(differences: Differences) -> float | None:
+    """Mean absolute difference of the reference from itself: for yes/no, the share of pairs that disagree."""
+    return estimate(tuple(abs(x) for x in differences.support), differences.noise)

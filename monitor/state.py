@@ -1,0 +1,107 @@
+"""What a step remembers between runs: ids, conversations, watermarks, open joins. All bounded, all rebuildable.
+
+A driver that fails to commit a batch throws its state away and restores one from the store.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from monitor.conversations import Conversations
+from monitor.plan import Plan
+from monitor.run import OpenJoin
+from monitor.sampling import Epoch
+from monitor.watch import Watch
+
+
+class Seen:
+    """The ids of accepted records, each remembered until the watermark passes its own `until` (milliseconds).
+
+    Eviction is by packs of whole commits, later than any `until` in them, so it changes no answer.
+    """
+
+    def __init__(self) -> None:
+        self.until: dict[int, int] = {}
+        self._packs: deque[tuple[int, list[int]]] = deque()
+
+    def __len__(self) -> int:
+        return len(self.until)
+
+    def add_pack(self, expires: int, identities: list[int]) -> None:
+        """Marks ids, already in `until`, as one commit's, to be evicted once the watermark passes `expires`."""
+        self._packs.append((expires, identities))
+
+    def restore(self, expires: int, body: bytes) -> None:
+        """Puts back a packed commit."""
+        identities, until = np.frombuffer(body, "<u8").reshape(2, -1).tolist()
+        self.until.update(zip(identities, until, strict=True))
+        self.add_pack(expires, identities)
+
+    def pack(self, identities: list[int]) -> bytes:
+        """The ids with their times as bytes for the store."""
+        return np.array([identities, [self.until[i] for i in identities]], dtype="<u8").tobytes()
+
+    def expire(self, watermark: int) -> None:
+        """Evicts the packs whose time has passed, in the order in which they came."""
+        while self._packs and self._packs[0][0] < watermark:
+            for identity in self._packs.popleft()[1]:
+                if self.until.get(identity, watermark) < watermark:
+                    del self.until[identity]
+
+
+class Deployment:
+    """One watched deployment and its memory. `sealed` is the first live bucket that is still open."""
+
+    def __init__(self, watch: Watch, sealed: int = 0) -> None:
+        self.watch = watch
+        self.conversations = Conversations(watch.rule)
+        self.joins: dict[int, OpenJoin] = {}
+        self.sealed = sealed
+
+
+class State:
+    """The memory of one driver. `compile_watch` makes a deployment's watch, or None where the plan knows it not."""
+
+    def __init__(self, plan: Plan, epochs: Callable[[str], list[Epoch]] = lambda _: []) -> None:
+        self.plan = plan
+        self.seen = Seen()
+        self.watermarks: dict[str, int] = {}
+        self._epochs = epochs
+        self._deployments: dict[str, Deployment | None] = {}
+
+    def deployment(self, name: str) -> Deployment | None:
+        """The deployment's memory; under an open plan every name is watched as soon as it is seen."""
+        if name not in self._deployments:
+            known = self.plan.deployment(name) is not None
+            self._deployments[name] = Deployment(Watch(name, self.plan, self._epochs(name))) if known else None
+        return self._deployments[name]
+
+    @property
+    def deployments(self) -> list[Deployment]:
+        """All that have been seen and are watched."""
+        return [deployment for deployment in self._deployments.values() if deployment is not None]
+
+    def restore(
+        self,
+        watermarks: dict[str, int],
+        seen: Iterable[tuple[int, bytes]],
+        tails: Iterable[tuple[str, bytes]],
+        joins: Iterable[OpenJoin],
+        sealed: dict[str, int],
+    ) -> None:
+        """Puts back what the store holds; packs in the order in which they were committed."""
+        self.watermarks.update(watermarks)
+        for expires, body in seen:
+            self.seen.restore(expires, body)
+        for name, first_open in sealed.items():
+            if (known := self.deployment(name)) is not None:
+                known.sealed = first_open
+        for name, body in tails:
+            if (known := self.deployment(name)) is not None:
+                known.conversations.restore([body])
+        for join in joins:
+            if (known := self.deployment(join.deployment)) is not None:
+                known.joins[join.request] = join

@@ -1,0 +1,96 @@
+"""The step: (state, run of raw records) -> batch. Read from top to bottom, it is the order of work.
+
+Pure but for the state it is given: no I/O, no clock, no randomness. Any split of a log into runs gives the same
+facts; a run that was committed before is refused by the store's fence.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.admit import Admission, Admitted
+from monitor.conversations import conversation_hash
+from monitor.joins import join, open_joins
+from monitor.replayable import sample
+from monitor.run import Batch, Run
+from monitor.signals.correction import signatures
+from monitor.slices import last_user_text
+from monitor.state import State
+from monitor.tally import Places, Tally
+from monitor.watch import Group
+
+
+def step(state: State, run: Run) -> Batch:
+    """Everything that `run` adds to the world, ready to be committed in one transaction.
+
+    `state` has moved on when this returns: if the commit fails, throw it away and restore it from the store.
+    """
+    batch = Batch(run.source, run.incarnation, run.start, run.end, watermark=0)
+    admission = Admission(state, run, batch)
+    admission.admit_all()
+    tally = Tally()
+    for admitted in admission.requests.values():
+        _observe(admitted, tally, batch)
+    for late in admission.late:
+        join(late, tally, batch)
+    _remember(state, admission, batch)
+    batch.deltas = tally.rows()
+    return batch
+
+
+def _observe(admitted: Admitted, tally: Tally, batch: Batch) -> None:
+    """Signals, slices, units, corrections and the shadow's sample of one deployment's requests."""
+    events, watch = admitted.events, admitted.deployment.watch
+    patterns = watch.slicer.patterns(events)
+    buckets = [time // watch.width for time in admitted.times]
+    places = Places(buckets, [event.variant for event in events], [watch.slicer.mask(p) for p in patterns])
+    traffic = np.zeros((len(events), 1), dtype=np.int16)
+    cells = np.hstack([*(family.judge_all(events) for family in watch.families), traffic])
+    units, served = _follow(admitted, places, tally)
+    tally.add(watch, Group.LIVE, places, cells, units)
+    tally.add(watch, Group.CORRECTION, places, np.column_stack((served, served)), units)
+    open_joins(admitted, places, units, tally, batch)
+    batch.sampled.extend(sample(admitted, buckets, patterns, units))
+    batch.accepted += len(events)
+
+
+def _follow(admitted: Admitted, places: Places, tally: Tally) -> tuple[NDArray[np.bool_], NDArray[np.int16]]:
+    """Which events are units, and each event's cell of the correction signals; corrections go to earlier turns."""
+    deployment, events = admitted.deployment, admitted.events
+    watch, follow = deployment.watch, deployment.conversations.follow
+    units = np.ones(len(events), dtype=bool)
+    served = np.full(len(events), 2, dtype=np.int16)
+    talking = [i for i, event in enumerate(events) if event.conversation is not None]
+    texts = [last_user_text(events[i]) for i in talking]
+    prints = signatures([text or "" for text in texts])
+    for i, text, signature in zip(talking, texts, prints, strict=True):
+        event = events[i]
+        name = conversation_hash(watch.name, event.conversation or "", watch.rule.seed)
+        turn = follow(event, name, admitted.times[i], places.places[places.index[i]], text, signature)
+        units[i] = turn.unit
+        served[i] = 0
+        if turn.correction is not None:
+            tally.correct(watch, turn.correction)
+    return units, served
+
+
+def _remember(state: State, admission: Admission, batch: Batch) -> None:
+    """Ids, tails and the watermark, each with the time at which it may be forgotten."""
+    run, watermark = admission.run, admission.watermark
+    lateness = max((d.watch.lateness for d in state.deployments), default=0)
+    if run.drained:
+        watermark = max(watermark, run.clock - lateness)
+    batch.watermark = state.watermarks[run.source] = watermark
+    if admission.fresh:
+        expires = max(watermark, admission.newest) + lateness
+        state.seen.add_pack(expires, admission.fresh)
+        batch.seen.append((expires, state.seen.pack(admission.fresh)))
+    oldest = min(state.watermarks.values())
+    state.seen.expire(oldest)
+    for deployment in state.deployments:
+        conversations = deployment.conversations
+        if body := conversations.take_touched():
+            expires = max(watermark, admission.newest) + deployment.watch.lateness + conversations.horizon
+            batch.tails.append((deployment.watch.name, expires, body))
+        conversations.expire(oldest, deployment.watch.lateness)

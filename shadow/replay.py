@@ -1,0 +1,162 @@
+"""From an event to the request that its builds are asked again, and from a build's answers to arms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from monitor.model import Event, Message, Output, Sampling
+from shadow.backends.backend import Backend, Request, TokenScores
+from shadow.errors import NotReplayable, Retry
+
+
+def request_of(event: Event, max_tokens: int = 256) -> Request:
+    """What the builds are asked. Answers are bounded by the caller's limit or by `max_tokens`, whichever is less.
+
+    Raises `NotReplayable` for an event without its prompt, with a turn that has no text, or sampled at a
+    temperature above zero (an absent temperature counts as zero).
+    """
+    sampling = event.sampling or Sampling()
+    if not event.messages:
+        raise NotReplayable("no messages")
+    if sampling.temperature:
+        raise NotReplayable("sampled at a temperature above zero")
+    if any(_is_empty(message) for message in event.messages):
+        raise NotReplayable("a message without text")
+    asked = sampling.max_tokens
+    return Request(
+        id=event.id,
+        messages=event.messages,
+        tools=_tools(event),
+        response_format=_response_format(event),
+        sampling=sampling,
+        max_tokens=max_tokens if asked is None else max(1, min(asked, max_tokens)),
+        capped=asked is None or asked > max_tokens,
+    )
+
+
+def _is_empty(message: Message) -> bool:
+    return message.content is None and not message.tool_calls
+
+
+def _tools(event: Event) -> list[object] | None:
+    if event.tools is None:
+        return None
+    try:
+        return msgspec.json.decode(event.tools, type=list[object] | None) or None
+    except msgspec.MsgspecError:
+        raise NotReplayable("tools that are no list") from None
+
+
+def _response_format(event: Event) -> dict[str, object] | None:
+    asked = event.response_format
+    if asked is None:
+        return None
+    parsed: dict[str, object] = {"type": asked.type}
+    if asked.json_schema is not None and bytes(asked.json_schema.schema):
+        try:
+            schema = msgspec.json.decode(asked.json_schema.schema)
+        except msgspec.MsgspecError:
+            raise NotReplayable("a response format that is no JSON") from None
+        parsed["json_schema"] = {"name": asked.json_schema.name, "schema": schema}
+    return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One event to be replayed, parsed once for all its arms."""
+
+    pair_id: str
+    event: Event
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What one build made of one job: the answer (or why there is none), its scores of the logged one, seconds.
+
+    Of `output`, `refusal` (this request has no replay) and `failure` (the backend failed on it) one is set.
+    """
+
+    output: Output | None = None
+    scores: TokenScores | None = None
+    refusal: str | None = None
+    failure: str | None = None
+    seconds: float = 0.0
+
+
+Clock = Callable[[], float]
+
+
+def answers(backend: Backend, jobs: Sequence[Job], clock: Clock) -> list[Answer]:
+    """One answer per job. A batch that fails is taken apart and tried again one by one.
+
+    Never raises for what a backend does to a job, except `Retry`; failures carry the type of the error only.
+    """
+    if len(jobs) > 1:
+        try:
+            return _batch(backend, jobs, clock)
+        except Retry:
+            raise
+        except Exception:  # whatever it was, one by one tells whose it is
+            pass
+    return [_one(backend, job, clock) for job in jobs]
+
+
+def second_answers(backend: Backend, jobs: Sequence[Job], clock: Clock) -> list[Answer]:
+    """The same build once more, arranged otherwise and without the shortcut: what differs from the first is noise.
+
+    Order is reversed and a row added, so that no job sits in the batch it sat in before; every token is decoded.
+    """
+    return answers(_Plain(backend), [*reversed(jobs), jobs[0]], clock)[: len(jobs)][::-1] if jobs else []
+
+
+def _batch(backend: Backend, jobs: Sequence[Job], clock: Clock) -> list[Answer]:
+    started = clock()
+    found: dict[int, Answer] = {}
+    taken = []
+    for number, job in enumerate(jobs):
+        try:
+            backend.check(job.request)
+        except NotReplayable as refusal:
+            found[number] = Answer(refusal=refusal.reason)
+        else:
+            taken.append(number)
+    requests = [jobs[number].request for number in taken]
+    scores = backend.score(requests, [jobs[number].event.output for number in taken]) if taken else []
+    outputs = backend.generate(requests, scores) if taken else []
+    seconds = (clock() - started) / max(1, len(taken))
+    for number, output, score in zip(taken, outputs, scores, strict=True):
+        found[number] = Answer(output, score, seconds=seconds)
+    return [found[number] for number in range(len(jobs))]
+
+
+def _one(backend: Backend, job: Job, clock: Clock) -> Answer:
+    try:
+        return _batch(backend, [job], clock)[0]
+    except Retry:
+        raise
+    except Exception as error:  # the message may hold text of the request: the type alone is kept
+        return Answer(failure=f"backend failed: {type(error).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A backend that decodes every token itself."""
+
+    backend: Backend
+
+    @property
+    def name(self) -> str:
+        return self.backend.name
+
+    def check(self, request: Request) -> None:
+        self.backend.check(request)
+
+    def generate(self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None) -> list[Output]:
+        return self.backend.generate(requests)
+
+    def score(self, requests: Sequence[Request], outputs: Sequence[Output | None]) -> list[TokenScores | None]:
+        return self.backend.score(requests, outputs)

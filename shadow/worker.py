@@ -1,0 +1,150 @@
+"""Takes sampled units from the queue, asks the builds again, judges and hands back. Imports no torch."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event as Stop
+
+from monitor.model import Arm, Event, Missing
+from shadow.backends.backend import Backend
+from shadow.errors import NotReplayable, Retry
+from shadow.fidelity import compare, same_answer
+from shadow.ports import ArmResult, Judge, ReplayQueue, ReplayTask
+from shadow.replay import Answer, Clock, Job, answers, request_of, second_answers
+
+REFERENCE = "reference"
+_log = logging.getLogger(__name__)
+_Arms = dict[tuple[str, Arm], Answer]
+
+
+class ShadowWorker:
+    """Replays leased tasks. Killed at any point it loses nothing: its lease expires, and finishing is idempotent.
+
+    `arms` maps (deployment, variant) to the build that stands for the served one, and (deployment, "reference")
+    to the full-precision build; one backend may appear under several keys and then runs larger batches.
+    `max_tokens` bounds answers per deployment (256 where absent). A batch must be done within `lease` seconds:
+    keep `limit` small enough. `judge` must give the same outcomes on every call.
+    """
+
+    def __init__(
+        self,
+        queue: ReplayQueue,
+        arms: Mapping[tuple[str, str], Backend],
+        judge: Judge,
+        decode: Callable[[bytes], Event],
+        clock: Clock = time.monotonic,
+        *,
+        name: str = "shadow",
+        limit: int = 32,
+        lease: float = 120.0,
+        pause: float = 0.5,
+        max_tokens: Mapping[str, int] | None = None,
+    ) -> None:
+        self.queue = queue
+        self.arms = dict(arms)
+        self.judge = judge
+        self.decode = decode
+        self.clock = clock
+        self.name = name
+        self.limit = limit
+        self.lease = lease
+        self.pause = pause
+        self.max_tokens = dict(max_tokens or {})
+
+    def run(self, stop: Stop) -> None:
+        """Works until `stop` is set, pausing while nothing is open or the queue does not answer."""
+        while not stop.is_set():
+            try:
+                idle = self.run_once() == 0
+            except Retry:
+                _log.warning("the replay queue did not answer; trying again")
+                idle = True
+            if idle:
+                stop.wait(self.pause)
+
+    def run_once(self) -> int:
+        """Leases one batch and finishes or releases each of its tasks; returns how many were leased.
+
+        Raises `Retry` if the queue does not answer; what is not finished comes back when its lease expires.
+        """
+        tasks = self.queue.lease(self.limit, self.name, self.lease)
+        if not tasks:
+            return 0
+        results: list[ArmResult] = []
+        released: dict[str, list[str]] = defaultdict(list)
+        jobs: dict[str, Job] = {}
+        for task in tasks:
+            try:
+                event = self.decode(task.event)
+                request = request_of(event, self.max_tokens.get(task.deployment, 256))
+                jobs[task.pair_id] = Job(task.pair_id, event, request)
+            except NotReplayable:
+                results += [_absent(task.pair_id, arm, Missing.NOT_REPLAYABLE) for arm in task.arms]
+            except Exception as error:  # the message may hold text of the event
+                released[f"undecodable: {type(error).__name__}"].append(task.pair_id)
+        open_tasks = [task for task in tasks if task.pair_id in jobs]
+        found = self._ask(open_tasks, jobs)
+        for task in open_tasks:
+            done, failure = self._results(task, jobs[task.pair_id], found)
+            results += done
+            if failure is not None:
+                released[failure].append(task.pair_id)
+        if results:
+            self.queue.finish(results)
+        for reason, pair_ids in released.items():
+            _log.warning("released %d replays: %s", len(pair_ids), reason)
+            self.queue.release(pair_ids, reason)
+        return len(tasks)
+
+    def _ask(self, tasks: Sequence[ReplayTask], jobs: Mapping[str, Job]) -> _Arms:
+        """Every arm of every task, one pass per backend and kind of arm."""
+        passes: dict[tuple[int, bool], list[tuple[Backend, str, Arm]]] = defaultdict(list)
+        for task in tasks:
+            for arm in task.arms:
+                backend = self._backend(task, arm)
+                if backend is not None:
+                    passes[id(backend), arm is Arm.SECOND].append((backend, task.pair_id, arm))
+        found: _Arms = {}
+        for (_, second), wanted in passes.items():
+            replay = second_answers if second else answers
+            given = replay(wanted[0][0], [jobs[pair_id] for _, pair_id, _ in wanted], self.clock)
+            found |= {(pair_id, arm): answer for (_, pair_id, arm), answer in zip(wanted, given, strict=True)}
+        return found
+
+    def _backend(self, task: ReplayTask, arm: Arm) -> Backend | None:
+        return self.arms.get((task.deployment, task.variant if arm is Arm.DEPLOYED else REFERENCE))
+
+    def _results(self, task: ReplayTask, job: Job, found: _Arms) -> tuple[list[ArmResult], str | None]:
+        """The results of a task, or the failure for which all of it is given back."""
+        reference = found.get((task.pair_id, Arm.REFERENCE))
+        results = []
+        for arm in task.arms:
+            answer = found.get((task.pair_id, arm))
+            if answer is not None and answer.failure is not None:
+                return [], answer.failure
+            try:
+                results.append(self._result(job, arm, answer, reference))
+            except Exception as error:  # the message may hold text of the output
+                return [], f"judge failed: {type(error).__name__}"
+        return results, None
+
+    def _result(self, job: Job, arm: Arm, answer: Answer | None, reference: Answer | None) -> ArmResult:
+        if answer is None:
+            return _absent(job.pair_id, arm, Missing.NOT_OBSERVED)
+        if answer.output is None:
+            return _absent(job.pair_id, arm, Missing.NOT_REPLAYABLE, answer.seconds)
+        if job.request.capped and answer.output.finish_reason == "length":
+            return _absent(job.pair_id, arm, Missing.NOT_OBSERVED, answer.seconds)
+        fidelity = None
+        if arm is not Arm.REFERENCE and reference is not None and reference.output is not None:
+            flipped = not same_answer(reference.output, answer.output)
+            fidelity = compare(reference.scores, answer.scores, flipped)
+        outcomes = self.judge(job.event, answer.output)
+        return ArmResult(job.pair_id, arm, outcomes, answer.output, None, fidelity, answer.seconds)
+
+
+def _absent(pair_id: str, arm: Arm, reason: Missing, seconds: float = 0.0) -> ArmResult:
+    return ArmResult(pair_id, arm, {}, None, reason, None, seconds)
