@@ -36,15 +36,16 @@ def harm_over_time(looks: pd.DataFrame, tolerance: float, deploys: pd.DataFrame,
 def live_rates(rates: pd.DataFrame, signal: str, deploys: pd.DataFrame, domain: Any = None) -> Chart:
     """The rate over all requests, a line per build, told apart by colour and by dash."""
     builds = sorted(set(rates["build"]))
-    scale = alt.Scale(domain=builds, range=[theme.SERIES[i % len(theme.SERIES)] for i in range(len(builds))])
+    colors = [theme.SERIES[place % len(theme.SERIES)] for place in range(len(builds))]
+    dashes = [theme.DASHES[place % len(theme.DASHES)] for place in range(len(builds))]
     y = alt.Y("rate:Q", title=f"% of requests: {signal}", axis=alt.Axis(minExtent=36), scale=alt.Scale(zero=True))
-    legend = alt.Legend(title=None, orient="bottom", labelLimit=240, symbolSize=400)
-    lines = alt.Chart(rates).mark_line(point=alt.OverlayMarkDef(size=18), strokeWidth=1.8)
+    legend = alt.Legend(title=None, orient="bottom", labelLimit=240, symbolType="stroke", symbolSize=500)
+    lines = alt.Chart(rates).mark_line(strokeWidth=2)
     lines = lines.encode(
         x=_time(domain),
         y=y,
-        color=alt.Color("build:N", scale=scale, legend=legend),
-        strokeDash=alt.StrokeDash("build:N", scale=alt.Scale(domain=builds), legend=None),
+        color=alt.Color("build:N", scale=alt.Scale(domain=builds, range=colors), legend=legend),
+        strokeDash=alt.StrokeDash("build:N", scale=alt.Scale(domain=builds, range=dashes), legend=legend),
         tooltip=[
             alt.Tooltip("build:N", title="build"),
             alt.Tooltip("utchoursminutes(time):T", title="time (UTC)"),
@@ -52,30 +53,35 @@ def live_rates(rates: pd.DataFrame, signal: str, deploys: pd.DataFrame, domain: 
             alt.Tooltip("requests:Q", title="requests", format=","),
         ],
     )
-    return _finish(alt.layer(lines, *_deploys(deploys)), 240)
+    return _finish(alt.layer(lines, *_deploys(deploys)), 300)
 
 
 def interval_plot(frame: pd.DataFrame) -> Chart:
     """One line per check: its interval, its estimate and what is accepted."""
-    y = alt.Y("check:N", title=None, sort=list(frame["check"]), axis=alt.Axis(labelLimit=260, ticks=False))
-    color = alt.Color("status:N", scale=STATUS, legend=None)
+    y = alt.Y("check:N", title=None, sort=list(frame["check"]), axis=_names(260))
     base = alt.Chart(frame)
-    rule = base.mark_rule(strokeWidth=5, opacity=0.45, strokeCap="round")
-    rule = rule.encode(y=y, x=alt.X("lower:Q", title=WORSE), x2="upper:Q", color=color)
     present = sorted(set(frame["status"]), key=list(DECISIONS).index)
-    legend = alt.Legend(title=None, orient="top", values=present)
+    legend = alt.Legend(title=None, orient="top", values=present, symbolOpacity=1)
+    color = alt.Color("status:N", scale=STATUS, legend=legend)
     shape = alt.Shape("status:N", scale=SHAPES, legend=legend)
+    rule = base.mark_rule(strokeWidth=5, opacity=0.45, strokeCap="round")
+    rule = rule.encode(y=y, x=alt.X("lower:Q", title=WORSE, axis=alt.Axis(tickCount=8)), x2="upper:Q", color=color)
     dot = base.mark_point(filled=True, size=90, opacity=1)
     dot = dot.encode(y=y, x="estimate:Q", color=color, shape=shape, tooltip=_told("pairs:Q", "check:N", timed=False))
     accepted = base.mark_tick(color=theme.INK, thickness=2, size=16).encode(y=y, x="tolerance:Q")
     layers = [_level(0.0, theme.MUTED, [1, 0], 0.7, "x"), rule, accepted, dot]
-    return _finish(alt.layer(*layers), max(120, 30 * len(frame) + 40))
+    return _finish(alt.layer(*layers), max(120, 30 * len(frame) + 90))
 
 
 def heat_grid(frame: pd.DataFrame) -> Chart:
     """Signal by slice, coloured by harm in multiples of what is accepted; sign and number stand in every cell."""
-    x = alt.X("slice:N", title=None, sort=None, axis=alt.Axis(orient="top", labelAngle=0, labelLimit=150, ticks=False))
-    y = alt.Y("signal:N", title=None, sort=None, axis=alt.Axis(labelLimit=170, ticks=False))
+    x = alt.X(
+        "slice:N",
+        title=None,
+        sort=None,
+        axis=_names(150, orient="top", labelAngle=0),
+    )
+    y = alt.Y("signal:N", title=None, sort=None, axis=_names(170))
     scale = alt.Scale(domain=[-2, 0, 2], range=["#2f6fb0", "#f7f7f7", "#c8611a"], clamp=True)
     legend = alt.Legend(
         title="harm as a multiple of what is accepted", orient="bottom", gradientLength=220, titleLimit=400
@@ -90,13 +96,13 @@ def heat_grid(frame: pd.DataFrame) -> Chart:
     dark = alt.expr.isValid(alt.datum["times"]) & (alt.expr.abs(alt.datum["times"]) > 1.3)
     text = alt.Chart(frame).mark_text(fontSize=13, fontWeight=600)
     text = text.encode(x=x, y=y, text="label:N", color=alt.condition(dark, alt.value("white"), alt.value(theme.INK)))
-    return _finish(alt.layer(tiles, text), max(120, 46 * frame["signal"].nunique() + 90))
+    return _finish(alt.layer(tiles, text), max(120, 52 * frame["signal"].nunique() + 120))
 
 
 def blame_bars(frame: pd.DataFrame, noise_floor: float | None) -> Chart:
     """What each cause contributes, with simultaneous bounds; the grey zone is what the reference does to itself."""
-    y = alt.Y("cause:N", title=None, sort=None, axis=alt.Axis(labelLimit=200, ticks=False))
-    x = alt.X("estimate:Q", title="points contributed to the harm")
+    y = alt.Y("cause:N", title=None, sort=None, axis=_names(200))
+    x = alt.X("estimate:Q", title="points contributed to the harm", axis=alt.Axis(tickCount=8))
     scale = alt.Scale(domain=["named as the cause", "not named"], range=[theme.FAIL, "#8fa3b8"])
     color = alt.Color("named:N", scale=scale, legend=alt.Legend(title=None, orient="top"))
     bars = (
@@ -115,6 +121,10 @@ def blame_bars(frame: pd.DataFrame, noise_floor: float | None) -> Chart:
     )
 
 
+def _names(limit: int, **how: Any) -> alt.Axis:
+    return alt.Axis(labelLimit=limit, ticks=False, labelFlush=False, **how)
+
+
 def _noise(floor: float | None) -> list[alt.Chart]:
     if not floor:
         return []
@@ -130,7 +140,8 @@ def _time(domain: Any) -> alt.X:
 
 def _level(value: float, color: str, dash: list[int], width: float, channel: str = "y") -> alt.Chart:
     rule = alt.Chart(pd.DataFrame({"level": [value]})).mark_rule(color=color, strokeDash=dash, strokeWidth=width)
-    return rule.encode(y="level:Q") if channel == "y" else rule.encode(x="level:Q")
+    placed: alt.Chart = rule.encode(**{channel: "level:Q"})
+    return placed
 
 
 def _accepted(level: float) -> list[alt.Chart]:
@@ -144,7 +155,7 @@ def _deploys(frame: pd.DataFrame) -> list[alt.Chart]:
         return []
     base = alt.Chart(frame.assign(text="▼ " + frame["build"]))
     rule = base.mark_rule(color=theme.INK, strokeWidth=1, strokeDash=[2, 3]).encode(x="time:T")
-    text = base.mark_text(align="left", baseline="top", dx=4, dy=2, fontSize=12, color=theme.INK)
+    text = base.mark_text(align="center", baseline="bottom", dy=-4, fontSize=12, color=theme.INK)
     return [rule, text.encode(x="time:T", y=alt.value(0), text="text:N")]
 
 

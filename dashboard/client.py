@@ -67,6 +67,11 @@ class Api:
         self._ask("POST", f"/v1/alerts/{quote(identity, safe='')}/acknowledge", json={"by": by})
         self.answers.clear()
 
+    def silence(self, **what: Any) -> None:
+        """Stop notifications: deployment, variant, slice, signal, until, by, comment."""
+        self._ask("POST", "/v1/silences", json=what)
+        self.answers.clear()
+
     def _get(self, path: str, **where: Any) -> Row:
         params = {name: value for name, value in where.items() if value is not None}
         key = (path, *sorted(params.items()))

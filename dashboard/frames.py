@@ -78,8 +78,8 @@ def _estimate(check: Row) -> float:
 
 
 def checks(rows: Sequence[Row], now: float) -> pd.DataFrame:
-    """The table of checks as people read it."""
-    return pd.DataFrame(
+    """The table of checks as people read it; columns that would be empty are left out."""
+    frame = pd.DataFrame(
         {
             "Status": [words.decision(row["decision"]) for row in rows],
             "Slice": [plain.name(str(row["slice"])) for row in rows],
@@ -91,6 +91,7 @@ def checks(rows: Sequence[Row], now: float) -> pd.DataFrame:
             "Since": [words.clock(row["since"], now) if row.get("since") else "" for row in rows],
         }
     )
+    return frame.drop(columns=[column for column in ("Needs", "Since") if not any(frame[column])])
 
 
 def intervals(rows: Sequence[Row]) -> pd.DataFrame:
@@ -126,8 +127,13 @@ def grid(rows: Sequence[Row]) -> pd.DataFrame:
 
 def _cell(row: Row) -> str:
     estimate = (row.get("harm") or {}).get("estimate")
-    number = words.UNKNOWN if estimate is None else f"{estimate * 100:+.1f}"
+    number = words.UNKNOWN if estimate is None else _signed(estimate)
     return f"{words.ICONS.get(str(row['decision']), '')} {number}"
+
+
+def _signed(estimate: float) -> str:
+    number = words.points(estimate)
+    return number if number == "0.0" else f"{'+' if estimate > 0 else '−'}{number}"
 
 
 def blame(row: Row) -> pd.DataFrame:

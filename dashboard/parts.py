@@ -48,6 +48,25 @@ def choose(label: str, options: Sequence[str], key: str) -> str | None:
     return st.selectbox(label, options, key=key, bind="query-params", persist_state="session")
 
 
+def top(deployments: Sequence[client.Row]) -> client.Row | None:
+    """The choice of the deployment, with how fresh its data is beside it."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=320):
+            deployment = deployment_of(deployments)
+        if deployment is not None and not deployment.get("stale"):
+            freshness(deployment)
+    if deployment is not None and deployment.get("stale"):
+        freshness(deployment)
+    return deployment
+
+
+def table(frame: Any) -> None:
+    """A table of checks: every row visible, the columns as wide as what they say."""
+    widths = {"Status": 80, "Accepted": 90, "Pairs": 70, "Needs": 220, "Since": 100, "Users against reference": 260}
+    columns = {name: st.column_config.Column(width=width) for name, width in widths.items()}
+    st.dataframe(frame, hide_index=True, width="stretch", height="content", column_config=columns)
+
+
 def deployment_of(rows: Sequence[client.Row]) -> client.Row | None:
     """The deployment that is looked at; with several, a choice."""
     names = [str(row["name"]) for row in rows]
@@ -64,7 +83,7 @@ def compared(deployment: client.Row) -> list[client.Row]:
 def headline(head: sentences.Headline) -> None:
     """The one sentence at the top of a page."""
     reason = f"\n\n{plain.markdown(head.reason)}" if head.reason else ""
-    BOXES[head.tone](f"**{plain.markdown(head.sentence)}**{reason}", icon=MATERIAL[head.tone])
+    BOXES[head.tone](f"#### {plain.markdown(head.sentence)}{reason}", icon=MATERIAL[head.tone])
 
 
 def freshness(deployment: client.Row) -> None:
@@ -120,4 +139,4 @@ def coverage(row: client.Row) -> None:
     ]
     with st.container(horizontal=True):
         for label, value in numbers:
-            st.metric(label, value, border=True, width=170)
+            st.metric(label, value, border=True, width="stretch")

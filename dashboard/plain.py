@@ -11,7 +11,7 @@ import unicodedata
 
 JOINER = "\u2060"
 _SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
-_LINKS = re.compile(r"(?<=[:@.])(?=\S)")
+_LINKS = re.compile(r"(?<=:)(?=/|[^\s:]+:)|(?<=@)(?=\S)|(?<=w)(?=w)", re.IGNORECASE)
 _ARROWS = re.compile(r"(?<=[-<=>])(?=[-<>=])")
 _KEPT = frozenset("\n\t\u200c\u200d")
 _MARKS = 3
@@ -44,7 +44,7 @@ def name(text: str, limit: int = 80) -> str:
     return short if len(short) <= limit else short[: limit - 1] + "…"
 
 
-def markdown(text: str) -> str:
-    """The text as Markdown source that renders as exactly its characters, on one line."""
-    broken = _ARROWS.sub(JOINER, _LINKS.sub(JOINER, line(text)))
+def markdown(text: str, limit: int = 600) -> str:
+    """The text as Markdown source that renders as exactly its characters, on one line, cut at `limit`."""
+    broken = _ARROWS.sub(JOINER, _LINKS.sub(JOINER, name(text, limit)))
     return _SPECIAL.sub(r"\\\1", broken)

@@ -115,3 +115,13 @@ def alert_headline(alert: Row) -> Headline:
     tone: Tone = "pass" if resolved else "hold" if alert.get("kind") == "ticket" else "fail"
     action = "Resolved: nothing to do." if resolved else advice(alert.get("recommendation"), str(alert["variant"]))
     return Headline(tone, action, str(alert.get("sentence") or ""))
+
+
+def quarantined(quarantine: Row) -> str:
+    """How many records could not be taken, and why."""
+    total = quarantine.get("total") or 0
+    if not total:
+        return "Every record could be taken."
+    counted = (quarantine.get("by_reason") or {}).items()
+    reasons = ", ".join(f"{words.count(number)} {reason}" for reason, number in counted)
+    return f"{words.count(total)} {'record' if total == 1 else 'records'} could not be taken: {reasons}."

@@ -15,6 +15,9 @@ DECISIONS = {"pass": PASS, "hold": HOLD, "fail": FAIL}
 SERIES = ("#0b5cad", "#e08a00", "#00755a", "#8f4b94", "#3fa3d6", "#7a6a00")
 """Colours of builds in one chart, in the order of their names; blue and orange come first."""
 
+DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
+"""Dashes of builds in one chart, in the same order."""
+
 OPTIONS = {
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
@@ -36,5 +39,6 @@ OPTIONS = {
     "theme.baseRadius": "6px",
     "theme.baseFontSize": "15",
     "theme.codeFontSize": "13px",
+    "theme.headingFontSizes": "1.25rem",
 }
 """Every option that is passed to Streamlit besides address and port."""

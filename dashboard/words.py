@@ -104,7 +104,7 @@ def build_format(form: Mapping[str, Any] | None) -> str:
         return "format not stated"
     bits, group = form.get("bits"), form.get("group_size")
     parts = [f"{bits:g} bits"] if bits else []
-    parts += [str(form["kind"]).replace("_", " ")] if form.get("kind") not in (None, "", "unknown") else []
+    parts += [str(form["kind"]).replace("_", " ")] if form.get("kind") not in (None, "", "unknown", "none") else []
     parts += [f"groups of {group}"] if group else []
     parts += ["per channel"] if form.get("per_channel") else []
     return ", ".join(parts) or "format not stated"

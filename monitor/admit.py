@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from monitor.errors import Reject
@@ -48,7 +49,7 @@ class Admission:
 
     def admit_all(self) -> None:
         """Goes through the run; afterwards `requests`, `late`, `fresh` ids and the watermark are complete."""
-        arrivals = self.run.arrivals or [None] * len(self.run.records)
+        arrivals: Sequence[int | None] = self.run.arrivals or [None] * len(self.run.records)
         for position, raw, arrival in zip(self.run.positions, self.run.records, arrivals, strict=True):
             try:
                 self._admit(position, raw, arrival)

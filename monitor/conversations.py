@@ -174,5 +174,5 @@ def unpack_tails(body: bytes) -> Iterator[Tail]:
 
 def conversation_hash(deployment: str, conversation: str, seed: int) -> int:
     """A keyed 64-bit name of a conversation, signed, so that no raw id lies in the tails."""
-    digest = xxhash.xxh3_64_intdigest(f"{deployment}\0{conversation}", seed)
+    digest = xxhash.xxh3_64_intdigest(f"{deployment}\0{conversation}".encode(), seed)
     return int(np.uint64(digest).astype(np.int64))

@@ -30,7 +30,8 @@ def open_joins(admitted: Admitted, places: Places, units: NDArray[np.bool_], tal
         expires = admitted.times[i] + watch.horizons[Group.JOIN]
         for definition, kind in enumerate(KINDS):
             identity = watch.identity(kind, admitted.events[i].id)
-            join = OpenJoin(watch.name, identity, *place, event_hash=admitted.identities[i], expires=expires)
+            bucket, variant, mask = place
+            join = OpenJoin(watch.name, identity, bucket, variant, mask, admitted.identities[i], expires)
             deployment.joins[identity] = join
             batch.joins.append(join)
             tally.one(watch, Group.JOIN, place, unit=True, definition=definition, cell=0)

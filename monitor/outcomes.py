@@ -16,6 +16,8 @@ Outcomes = dict[str, int]
 Value = Callable[[Event, Output], int | None]
 
 _CODES: Final = {reason: -1 - index for index, reason in enumerate(Missing)}
+_PAIRED_YES: Final = {"tool_call": ("bad", "no_call")}
+"""A build that stops calling tools leaves no bad call behind: between arms, no call where tools were offered counts."""
 _REASONS: Final = {code: reason for reason, code in _CODES.items()}
 
 
@@ -60,7 +62,7 @@ def _table(definition: Definition) -> list[int]:
     """For each cell of a yes/no signal, its outcome."""
     known = {str(reason): code(reason) for reason in Missing}
     fallback = code(Missing.NO_SCHEMA)
+    yes = _PAIRED_YES.get(definition.signal, definition.yes)
     return [
-        1 if cell in definition.yes else 0 if cell in definition.no else known.get(cell, fallback)
-        for cell in definition.cells
+        1 if cell in yes else 0 if cell in definition.no else known.get(cell, fallback) for cell in definition.cells
     ]

@@ -1,7 +1,8 @@
 """Pair facts: joint outcomes of the arms, and the distributions of paired differences.
 
 For a yes/no signal a pair is counted in one joint cell of (logged, deployed, reference, second reference), each no,
-yes or missing. For a value signal it is counted once per contrast, in the cell of its hash-rounded difference.
+yes or missing. For a value signal it is counted once per contrast, in the cell of its hash-rounded difference, and
+once in the cell of the reference's own value.
 Reasons for missing arms are counted beside. Marginals are derived from these counts, never stored in their place.
 """
 
@@ -18,7 +19,7 @@ from monitor.facts import Counts
 from monitor.model import Arm, Definition, Missing
 from monitor.outcomes import Outcomes, code, reason
 from monitor.signals.family import sealed
-from monitor.signals.score import DIFFERENCE_GRID, difference_cell
+from monitor.signals.score import DIFFERENCE_GRID, GRID, difference_cell, grid_cell
 
 ARMS: Final = (Arm.LOGGED, Arm.DEPLOYED, Arm.REFERENCE, Arm.SECOND)
 CONTRASTS: Final = (
@@ -29,6 +30,8 @@ CONTRASTS: Final = (
 )
 JOINT: Final = 3 ** len(ARMS)
 SPAN: Final = len(DIFFERENCE_GRID) + 1
+OWN: Final = len(CONTRASTS) * SPAN
+"""Where the reference's own values begin in a value signal's cells: one per point of `GRID`, then missing."""
 REASONS: Final = tuple(f"{arm}:{missing}" for arm in ARMS for missing in Missing)
 
 
@@ -51,6 +54,7 @@ def pair_definition(definition: Definition, *, value: bool) -> Definition:
     """The definition of a signal's pair facts, named after the live one."""
     if value:
         names = [f"{a}-{b}:{cell}" for a, b in CONTRASTS for cell in (*range(len(DIFFERENCE_GRID)), "missing")]
+        names += [f"reference:{cell}" for cell in (*range(len(GRID)), "missing")]
     else:
         names = ["".join(cell) for cell in product("ny?", repeat=len(ARMS))]
     return sealed(
@@ -72,12 +76,14 @@ def distinct(pairs: Iterable[Pair]) -> list[Pair]:
 def pair_counts(pair: Pair, signal: str, *, value: bool) -> Counts:
     """The counts that one pair adds to a signal's cells; an arm that never answered is `timed_out`."""
     found = [pair.arms.get(arm, {}).get(signal, _absent(pair, arm)) for arm in ARMS]
-    counts = np.zeros((len(CONTRASTS) * SPAN if value else JOINT) + len(REASONS), dtype=np.int64)
+    counts = np.zeros((OWN + len(GRID) + 1 if value else JOINT) + len(REASONS), dtype=np.int64)
     if value:
         for c, (a, b) in enumerate(CONTRASTS):
             left, right = found[ARMS.index(a)], found[ARMS.index(b)]
             both = left >= 0 and right >= 0
             counts[c * SPAN + (difference_cell(left, right, pair.event_hash) if both else SPAN - 1)] = 1
+        own = found[ARMS.index(Arm.REFERENCE)]
+        counts[OWN + (len(GRID) if own < 0 else grid_cell(own, pair.event_hash))] = 1
     else:
         cell = 0
         for outcome in found:

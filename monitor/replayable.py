@@ -15,7 +15,7 @@ from monitor.outcomes import Outcomes, code
 from monitor.pairs import Pair
 from monitor.run import Sampled
 from monitor.sampling import LEVEL
-from monitor.watch import Watch
+from monitor.watch import Group, Watch
 
 _encode = msgspec.json.Encoder()
 
@@ -37,7 +37,7 @@ def sample(
         if event.variant == watch.rule.reference:
             continue
         level = LEVEL if imported[i] else int(levels[i])
-        pair = _pair(watch, event, admitted.identities[i], buckets[i], watch.slicer.mask(patterns[i]), level)
+        pair = _pair(watch, event, admitted.identities[i], admitted.times[i], watch.slicer.mask(patterns[i]), level)
         wanted = _wanted(watch, event, second=bool(second[i]))
         if not wanted and not imported[i]:
             continue
@@ -54,15 +54,15 @@ def _levels(watch: Watch, buckets: Sequence[int], patterns: Sequence[int]) -> ND
     return np.array([known[key] for key in zip(patterns, buckets, strict=True)], dtype=np.int64)
 
 
-def _pair(watch: Watch, event: Event, identity: int, bucket: int, mask: bytes, level: int) -> Pair:
+def _pair(watch: Watch, event: Event, identity: int, time: int, mask: bytes, level: int) -> Pair:
     arms: dict[Arm, Outcomes] = {Arm.LOGGED: watch.judge(event, event.output)}
     if event.reference is not None:
         arms[Arm.REFERENCE] = watch.judge(event, event.reference)
     return Pair(
-        pair_id=f"{watch.name}/{identity:016x}",
+        pair_id=f"{identity:016x}-{time}",
         deployment=watch.name,
         variant=event.variant,
-        bucket=bucket,
+        bucket=watch.bucket(time),
         mask=mask,
         level=level,
         event_hash=identity,
@@ -92,10 +92,11 @@ def _sampled(watch: Watch, event: Event, raw: bytes, pair: Pair, wanted: tuple[A
         wanted = ()
     if Arm.DEPLOYED not in wanted and Arm.DEPLOYED not in pair.arms:
         pair.arms[Arm.DEPLOYED] = dict.fromkeys(watch.judge.signals, code(Missing.NOT_OBSERVED))
+    layout = watch.layouts[Group.PAIR].digest
     if not keeps:
-        return Sampled(pair, b"", wanted, b"", b"")
+        return Sampled(pair, layout, b"", wanted, b"", b"")
     reference = _encode.encode(event.reference) if event.reference is not None else b""
-    return Sampled(pair, raw, wanted, _encode.encode(event.output) if event.output else b"", reference)
+    return Sampled(pair, layout, raw, wanted, _encode.encode(event.output) if event.output else b"", reference)
 
 
 def _prompt_hash(event: Event, identity: int, seed: int) -> int:

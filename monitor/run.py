@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from monitor.facts import Layout
 from monitor.pairs import Pair
 from monitor.watch import Group
 
@@ -54,6 +55,7 @@ class Sampled:
     """A unit that was sampled: its pair, its event's bytes, and the arms still to be replayed."""
 
     pair: Pair
+    layout: str
     event: bytes
     wanted: tuple[str, ...]
     logged_text: bytes
@@ -84,6 +86,7 @@ class Batch:
     watermark: int
     accepted: int = 0
     duplicates: int = 0
+    layouts: dict[str, Layout] = field(default_factory=dict)
     deltas: list[DeltaRow] = field(default_factory=list)
     seen: list[tuple[int, bytes]] = field(default_factory=list)
     tails: list[tuple[str, int, bytes]] = field(default_factory=list)

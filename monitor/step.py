@@ -36,6 +36,7 @@ def step(state: State, run: Run) -> Batch:
         join(late, tally, batch)
     _remember(state, admission, batch)
     batch.deltas = tally.rows()
+    batch.layouts |= tally.layouts
     return batch
 
 
@@ -51,7 +52,10 @@ def _observe(admitted: Admitted, tally: Tally, batch: Batch) -> None:
     tally.add(watch, Group.LIVE, places, cells, units)
     tally.add(watch, Group.CORRECTION, places, np.column_stack((served, served)), units)
     open_joins(admitted, places, units, tally, batch)
-    batch.sampled.extend(sample(admitted, buckets, patterns, units))
+    sampled = sample(admitted, buckets, patterns, units)
+    if sampled:
+        batch.sampled.extend(sampled)
+        batch.layouts[watch.layouts[Group.PAIR].digest] = watch.layouts[Group.PAIR]
     batch.accepted += len(events)
 
 

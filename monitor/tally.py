@@ -82,5 +82,10 @@ class Tally:
             for (name, group, bucket), rows in sorted(self._dense.items())
         ]
 
+    @property
+    def layouts(self) -> dict[str, Layout]:
+        """Every layout that the deltas name, by digest."""
+        return {layout.digest: layout for layout in self._layouts.values()}
+
     def _layout(self, watch: Watch, group: Group) -> Layout:
         return self._layouts.setdefault((watch.name, group), watch.layouts[group])

@@ -114,7 +114,7 @@ class Watch:
 
     def identity(self, kind: str, name: str) -> int:
         """The 64-bit name under which an id of this deployment is remembered."""
-        return xxhash.xxh3_64_intdigest(f"{self.name}\0{kind}\0{name}", self.rule.seed)
+        return xxhash.xxh3_64_intdigest(f"{self.name}\0{kind}\0{name}".encode(), self.rule.seed)
 
 
 def _refused(refusal: Refusal, event: Event, output: Output) -> bool | None:

@@ -42,7 +42,7 @@ def _is_empty(message: Message) -> bool:
 
 
 def _tools(event: Event) -> list[object] | None:
-    if event.tools is None:
+    if not bytes(event.tools):
         return None
     try:
         return msgspec.json.decode(event.tools, type=list[object] | None) or None

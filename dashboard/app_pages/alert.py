@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import charts, frames, parts, plain, sentences, words
 from dashboard.client import Api, Row
+from dashboard.handling import handle
 from dashboard.pairing import show_pair
 
 BEFORE = 3600.0
@@ -55,28 +56,11 @@ def show(api: Api, alert: Row, deployment: Row) -> None:
     if deployment.get("stale"):
         parts.freshness(deployment)
     parts.headline(sentences.alert_headline(alert))
-    state(api, alert, now)
+    handle(api, alert, now)
     over_time(api, alert, deployment)
     blame(alert)
     slices(api, alert, now)
     examples(api, alert)
-
-
-def state(api: Api, alert: Row, now: float) -> None:
-    """When it opened, who has it, and the button to take it."""
-    facts = [f"Opened {words.ago(alert['opened_at'], now)}"]
-    facts += [f"harm since {words.ago(alert['since'], now)}"] if alert.get("since") else []
-    facts += [f"{words.count(alert.get('units'))} {'requests' if alert['kind'] == 'ticket' else 'pairs'}"]
-    facts += [f"acknowledged {words.ago(alert['acknowledged_at'], now)}"] if alert.get("acknowledged_at") else []
-    facts += [f"resolved {words.ago(alert['resolved_at'], now)}"] if alert.get("resolved_at") else []
-    facts += ["notifications silenced"] if alert.get("silenced") else []
-    st.caption(plain.markdown(" · ".join(facts)))
-    if alert["state"] == "open":
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            by = st.text_input("Your name", key="acknowledge_as", max_chars=80, width=240)
-            if st.button("Acknowledge", icon=":material/check:", type="primary", disabled=not by.strip()):
-                api.acknowledge(str(alert["id"]), by.strip())
-                st.rerun()
 
 
 def over_time(api: Api, alert: Row, deployment: Row) -> None:
@@ -140,7 +124,7 @@ def slices(api: Api, alert: Row, now: float) -> None:
     checks = api.verdict(alert["deployment"], alert["variant"]).get("checks") or []
     same = frames.ranked([row for row in checks if row["signal"] == alert["signal"]])
     if same:
-        st.dataframe(frames.checks(same, now), hide_index=True, width="stretch")
+        parts.table(frames.checks(same, now))
     else:
         parts.empty("No check of this signal is part of the verdict: it raises tickets only.")
 

@@ -19,7 +19,7 @@ def page() -> None:
         if not deployments:
             parts.empty(f"No deployment is known yet. {sentences.EMPTY}")
             return
-        deployment = parts.deployment_of(deployments)
+        deployment = parts.top(deployments)
         if deployment is not None:
             show(api, deployment)
 
@@ -30,14 +30,12 @@ def show(api: Api, deployment: Row) -> None:
     alerts = [alert for alert in api.alerts(name) if alert.get("state") != "resolved"]
     serving = [row for row in parts.compared(deployment) if row.get("serving")]
     verdicts = [api.verdict(name, str(row["name"])) for row in serving]
-    if deployment.get("stale"):
-        parts.freshness(deployment)
     parts.headline(sentences.headline(deployment, verdicts, alerts))
     builds(deployment)
     open_alerts(alerts, parts.now_of(deployment))
     for verdict in verdicts:
         over_time(api, deployment, verdict)
-    foot(deployment, verdicts)
+    foot(api, deployment, verdicts)
 
 
 def builds(deployment: Row) -> None:
@@ -76,11 +74,17 @@ def open_alerts(alerts: list[Row], now: float) -> None:
     for alert in alerts:
         with st.container(horizontal=True, vertical_alignment="center"):
             color = "orange" if alert["kind"] == "ticket" else "red"
-            st.badge(str(alert["kind"]).upper(), icon=":material/notifications:", color=color)  # type: ignore[arg-type]
+            st.badge(plain.markdown(str(alert["kind"]).upper()), icon=":material/notifications:", color=color)  # type: ignore[arg-type]
             state = "silenced" if alert.get("silenced") else str(alert["state"])
             line = plain.markdown(sentences.alert_line(alert, now))
             query = {"alert": str(alert["id"])}
-            st.page_link(ALERT_PAGE, label=f"{line} ({plain.markdown(state)})", query_params=query)
+            st.page_link(
+                ALERT_PAGE,
+                label=f"{line} ({plain.markdown(state)})",
+                query_params=query,
+                icon=":material/arrow_forward:",
+                icon_position="right",
+            )
 
 
 def over_time(api: Api, deployment: Row, verdict: Row) -> None:
@@ -99,7 +103,7 @@ def over_time(api: Api, deployment: Row, verdict: Row) -> None:
     if looks.empty:
         parts.empty("No look has an estimate yet: pairs are still being replayed.")
         return
-    markers = frames.deploys(deployment.get("deploys") or [], looks["time"].min().timestamp() - 3600)
+    markers = frames.deploys(deployment.get("deploys") or [], looks["time"].min().timestamp() - 900)
     figure = charts.harm_over_time(looks, worst["tolerance"], markers)
     parts.chart(figure, f"Harm over time with its bounds; now {words.harm(worst['harm'])}")
     st.caption(
@@ -108,7 +112,7 @@ def over_time(api: Api, deployment: Row, verdict: Row) -> None:
     )
 
 
-def foot(deployment: Row, verdicts: list[Row]) -> None:
+def foot(api: Api, deployment: Row, verdicts: list[Row]) -> None:
     """Freshness and coverage: how much to trust what stands above."""
     st.subheader("What this rests on", anchor=False)
     for verdict in verdicts:
@@ -119,8 +123,7 @@ def foot(deployment: Row, verdicts: list[Row]) -> None:
         uncovered = ", ".join(map(str, verdict.get("uncovered") or ()))
         if uncovered:
             st.caption(plain.markdown(f"Too thin to judge, not part of the verdict: {uncovered}"))
-    if not deployment.get("stale"):
-        parts.freshness(deployment)
+    st.caption(plain.markdown(sentences.quarantined(api.quarantine())))
 
 
 page()

@@ -56,13 +56,13 @@ def show(verdict: Row, signal: str, now: float) -> None:
     st.caption("Dot: estimate. Bar: bounds that hold at every look. Black tick: accepted.")
     parts.chart(charts.interval_plot(frames.intervals(ranked)), "Harm with bounds by check")
     st.subheader("All checks", anchor=False)
-    st.dataframe(frames.checks(ranked, now), hide_index=True, width="stretch")
+    parts.table(frames.checks(ranked, now))
     thin = ", ".join(map(str, verdict.get("uncovered") or ()))
     if thin:
         st.caption(plain.markdown(f"Too thin to judge, not part of the verdict: {thin}"))
     undecided = [words.needs(row) for row in ranked if words.needs(row)]
     if undecided:
-        st.caption(f"{len(undecided)} checks are undecided; what each needs stands in the table.")
+        st.caption(f"Undecided: {len(undecided)}. What each needs stands in the table.")
 
 
 def _by_name(checks: list[Row]) -> list[Row]:

@@ -1,4 +1,4 @@
 """Evidence that is valid at every look: pure functions of sealed integer counts, one method a file.
 
-`bets` is the arithmetic all others stand on; `paired` is the front for gating checks.
+`bets` is the arithmetic all others stand on; `paired` and `check` are the front for gating checks.
 """

@@ -30,10 +30,10 @@ from monitor.model import Interval
 HALVINGS = 26
 
 
-def _lower(support: Support, counts: Counts, alpha: float, low: float, high: float, weights: Support | None) -> Floats:
+def _lower(support: Support, counts: Counts, alpha: float | Floats, low: float, high: float, weights: Support | None) -> Floats:
     batch = np.asarray(counts).shape[:-1]
     out, inside = np.full(batch, low), np.full(batch, high)
-    threshold = math.log(1.0 / alpha)
+    threshold = -np.log(alpha)
     for _ in range(HALVINGS):
         middle = 0.5 * (out + inside)
         rejected = log_evidence(support, counts, middle, low=low, weights=weights) >= threshold
@@ -44,8 +44,8 @@ def _lower(support: Support, counts: Counts, alpha: float, low: float, high: flo
 def bounds(
     support: Support,
     counts: Counts,
-    alpha_lower: float,
-    alpha_upper: float,
+    alpha_lower: float | Floats,
+    alpha_upper: float | Floats,
     *,
     low: float = -1.0,
     high: float = 1.0,
@@ -53,7 +53,7 @@ def bounds(
 ) -> tuple[Floats, Floats]:
     """Time-uniform lower and upper bounds of the mean; `counts` (..., J), both results (...), in [low, high].
 
-    Each side errs with its own probability, in (0, 1). Without counts the bounds are low and high.
+    Each side errs with its own probability, in (0, 1), one or (...). Without counts the bounds are low and high.
     """
     mirrored = -np.asarray(support, np.float64)
     lower = _lower(support, counts, alpha_lower, low, high, weights)

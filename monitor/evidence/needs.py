@@ -6,8 +6,9 @@ held to be impossible), the best bet's evidence grows a pair by
     g = max_k sum_j p_j log(1 + lambda_k (x_j - m)).
 
 If g > 0 in a direction, evidence along the mean path counts + N p rises without end, and the answer is the
-smallest N at which it reaches the threshold (found by doubling and halving, so the price of the mixture is in).
-If the mean is at the margin, g is 0 both ways and the answer is never.
+smallest N at which it reaches the threshold, to 1 % (found by doubling and halving, so the price of the mixture
+is in). The direction that is reached first is the one the check heads for.
+If the mean is at the margin, g is 0 both ways and the answer is never, as it is beyond ten million pairs.
 
 Conditions: none are needed, as this is a forecast and no claim: half of all checks take longer. Before the first
 pair the forecast assumes no harm and a discordance of `tolerance` each way.
@@ -18,7 +19,6 @@ of information rate", Bell Syst. Tech. J. 35 (1956).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -27,8 +27,10 @@ import numpy as np
 
 from monitor.evidence.bets import Counts, Floats, Support, log_all_clear, log_evidence, log_wealth
 
-NEVER = 1e9
-Evidence = Callable[[Floats], float]
+NEVER = 1e7
+NO_GROWTH = 1e-12
+DOUBLINGS, HALVINGS = 24, 7
+Evidence = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,48 +53,68 @@ def needs(
     weights: Support | None = None,
 ) -> Need | None:
     """The forecast for one check, counts (J,), thresholds in log evidence; None when it would never be settled."""
+    fail, clear = forecast(support, counts, tolerance, fail_threshold, clear_threshold, weights=weights)
+    return need(float(fail), float(clear), pairs_per_second)
+
+
+def need(fail: float, clear: float, pairs_per_second: float | None = None) -> Need | None:
+    """The nearer of two forecasts as a `Need`; None where both are infinite."""
+    pairs = min(fail, clear)
+    if not np.isfinite(pairs):
+        return None
+    seconds = pairs / pairs_per_second if pairs_per_second else None
+    return Need(int(pairs), seconds, "fail" if fail <= clear else "pass")
+
+
+def forecast(
+    support: Support,
+    counts: Counts,
+    tolerance: float,
+    fail_threshold: float,
+    clear_threshold: float | Floats,
+    *,
+    weights: Support | None = None,
+) -> tuple[Floats, Floats]:
+    """More pairs until a fail and until an all-clear: counts (..., J), both results (...), infinite for never."""
     sums = np.asarray(counts, np.float64)
     shares = _shares(support, sums, tolerance)
     mirrored = -np.asarray(support, np.float64)
 
-    def harm(path: Floats) -> float:
-        return float(log_evidence(support, path, tolerance, weights=weights))
+    def harm(path: Floats) -> Floats:
+        return log_evidence(support, path, tolerance, weights=weights)
 
-    def clear(path: Floats) -> float:
-        return float(log_all_clear(support, path, tolerance, weights=weights))
+    def clear(path: Floats) -> Floats:
+        return log_all_clear(support, path, tolerance, weights=weights)
 
-    fail = clear_at = None
-    if log_wealth(support, shares, tolerance, weights=weights).max() > 1e-12:
-        fail = _pairs(harm, sums, shares, fail_threshold)
-    if log_wealth(mirrored, shares, -tolerance, weights=weights).max() > 1e-12:
-        clear_at = _pairs(clear, sums, shares, clear_threshold)
-    if fail is None and clear_at is None:
-        return None
-    pairs = min(n for n in (fail, clear_at) if n is not None)
-    seconds = pairs / pairs_per_second if pairs_per_second else None
-    return Need(pairs, seconds, "fail" if pairs == fail else "pass")
+    falls = log_wealth(support, shares, tolerance, weights=weights).max(axis=0) > NO_GROWTH
+    rises = log_wealth(mirrored, shares, -tolerance, weights=weights).max(axis=0) > NO_GROWTH
+    return (
+        np.where(falls, _pairs(harm, sums, shares, fail_threshold), np.inf),
+        np.where(rises, _pairs(clear, sums, shares, clear_threshold), np.inf),
+    )
 
 
 def _shares(support: Support, sums: Floats, tolerance: float) -> Floats:
     values = np.asarray(support, np.float64)
     smooth = sums.copy()
-    if not sums.any():
-        smooth[np.argmin(np.abs(values))] = max(0.5 / tolerance - 1.0, 0.0)
-    smooth[np.argmin(values)] += 0.5
-    smooth[np.argmax(values)] += 0.5
-    return np.asarray(smooth / smooth.sum())
+    none_yet = sums.sum(axis=-1) == 0
+    smooth[..., np.argmin(np.abs(values))] += np.where(none_yet, max(0.5 / tolerance - 1.0, 0.0), 0.0)
+    smooth[..., np.argmin(values)] += 0.5
+    smooth[..., np.argmax(values)] += 0.5
+    return np.asarray(smooth / smooth.sum(axis=-1, keepdims=True))
 
 
-def _pairs(evidence: Evidence, sums: Floats, shares: Floats, threshold: float) -> int | None:
-    """The smallest N with evidence(sums + N shares) at the threshold, to 1 %; None beyond `NEVER`."""
-    if evidence(sums) >= threshold:
-        return 0
-    low, high = 0.0, 1.0
-    while evidence(sums + high * shares) < threshold:
-        low, high = high, 2.0 * high
-        if high > NEVER:
-            return None
-    while high - low > max(0.5, 0.01 * high):
+def _pairs(evidence: Evidence, sums: Floats, shares: Floats, threshold: float | Floats) -> Floats:
+    """The smallest N with evidence(sums + N shares) at the threshold; infinite beyond `NEVER`."""
+    low, high = np.zeros(sums.shape[:-1]), np.ones(sums.shape[:-1])
+    for _ in range(DOUBLINGS):
+        short = evidence(sums + high[..., None] * shares) < threshold
+        if not short.any():
+            break
+        low, high = np.where(short, high, low), np.where(short, 2.0 * high, high)
+    for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        low, high = (low, middle) if evidence(sums + middle * shares) >= threshold else (middle, high)
-    return math.ceil(high)
+        short = evidence(sums + middle[..., None] * shares) < threshold
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    wait = np.where(high > NEVER, np.inf, np.ceil(high))
+    return np.where(evidence(sums) >= threshold, 0.0, wait)

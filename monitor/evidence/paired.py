@@ -1,12 +1,11 @@
-"""The front for gating checks: pairs in, evidence, bounds and forecast out.
+"""What counts as a pair of a gating check: from joint outcomes or score differences to counts by harm.
 
 The tested contrast is logged - reference: what users got against what they would have got. Harm is oriented so
 that positive is worse: "more" tests logged - reference (a yes is bad, or more refusals), "less" tests
 reference - logged (fewer refusals, or a drop in score). Concordant pairs count: a test on discordant pairs alone
 rejects under its own null as soon as the tolerance is above zero.
 
-Guarantees and conditions are those of `bets` (fail, all-clear), `interval` (bounds), `latest` (second anchor).
-`evidences` is vectorised for a whole grid of checks; `assess_pairs` adds the costlier numbers for one.
+`check` holds these counts against the plan's bar. Condition of all that follows: one pair a unit (see `bets`).
 """
 
 from __future__ import annotations
@@ -14,15 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from monitor.errors import IntegrityError
-from monitor.evidence.bets import SCORE_GRID, YES_NO, Counts, Floats, Ints, log_all_clear, log_evidence
-from monitor.evidence.interval import interval
+from monitor.evidence.bets import SCORE_GRID, YES_NO, Counts
 from monitor.evidence.joint import Direction, checked, contrast
-from monitor.evidence.latest import WindowRule, WindowState
-from monitor.evidence.needs import Need, needs
-from monitor.model import Arm, Interval
+from monitor.model import Arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,117 +89,3 @@ def across_levels(levels: Iterable[tuple[float, PairedCounts]]) -> PairedCounts:
         sum(pairs.excluded for _, pairs in parts),
         tuple(least / p for p, pairs in parts for _ in pairs.support) if len(parts) > 1 else None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """What one check is held against: `tolerance` in (0, 1) as a difference, and the alphas of `budget`."""
-
-    tolerance: float
-    fail_alpha: float
-    pass_alpha: float
-
-    @property
-    def fail_threshold(self) -> float:
-        """log(1 / fail_alpha)."""
-        return -float(np.log(self.fail_alpha))
-
-    @property
-    def clear_threshold(self) -> float:
-        """log(1 / pass_alpha)."""
-        return -float(np.log(self.pass_alpha))
-
-
-@dataclass(frozen=True, slots=True)
-class PairedResult:
-    """One check at one look. `harmful`: fail. `clear`: the upper bound lies under the tolerance on both anchors.
-
-    `latest_log_all_clear` is held against `latest_threshold`, which rises with the window's number.
-    """
-
-    pairs: int
-    excluded: int
-    log_evidence: float
-    log_all_clear: float
-    harm: Interval
-    latest: Interval
-    latest_pairs: int
-    latest_log_evidence: float
-    latest_log_all_clear: float
-    latest_threshold: float
-    need: Need | None
-    harmful: bool
-    clear: bool
-
-
-def evidences(support: tuple[float, ...], counts: Counts, tolerance: float | Floats) -> tuple[Floats, Floats]:
-    """Log evidence of harm and of all-clear for a grid of checks: counts (..., J), both results (...).
-
-    Checks of one signal share a tolerance; a call per signal is fastest. Equal to one-by-one, bit for bit.
-    """
-    return log_evidence(support, counts, tolerance), log_all_clear(support, counts, tolerance)
-
-
-def assess_pairs(
-    pairs: PairedCounts,
-    bar: Bar,
-    rule: WindowRule,
-    window: WindowState,
-    *,
-    pairs_per_second: float | None = None,
-) -> PairedResult:
-    """Every number of one check: `pairs` since the deploy; `window` of this check alone (batch shape ()).
-
-    The window's counts are on the same support. The forecast is None once settled, and where it is never.
-    IntegrityError if the window holds more than all pairs.
-    """
-    recent = _recent(pairs, window)
-    number = int(window.window)
-    share, bound = float(rule.share(number)), float(rule.threshold(number))
-    weights, tolerance = pairs.weights, bar.tolerance
-    harm = float(log_evidence(pairs.support, pairs.counts, tolerance, weights=weights))
-    clear = float(log_all_clear(pairs.support, pairs.counts, tolerance, weights=weights))
-    latest_harm = float(log_evidence(pairs.support, recent, tolerance, weights=weights))
-    latest_clear = float(log_all_clear(pairs.support, recent, tolerance, weights=weights))
-    failed = harm >= bar.fail_threshold
-    passed = not failed and clear >= bar.clear_threshold and latest_clear >= bound
-    return PairedResult(
-        pairs=pairs.n,
-        excluded=pairs.excluded,
-        log_evidence=harm,
-        log_all_clear=clear,
-        harm=interval(pairs.support, pairs.counts, bar.fail_alpha, alpha_upper=bar.pass_alpha, weights=weights),
-        latest=interval(pairs.support, recent, share, alpha_upper=share, weights=weights),
-        latest_pairs=int(recent.sum()),
-        latest_log_evidence=latest_harm,
-        latest_log_all_clear=latest_clear,
-        latest_threshold=bound,
-        need=None if failed or passed else _need(pairs, recent, bar, bound, pairs_per_second),
-        harmful=failed,
-        clear=passed,
-    )
-
-
-def _recent(pairs: PairedCounts, window: WindowState) -> Ints:
-    recent = window.counts
-    if recent.shape != (len(pairs.support),) or np.any(recent > np.asarray(pairs.counts)):
-        raise IntegrityError("the latest window holds more pairs than there are since the deploy")
-    return recent
-
-
-def _need(pairs: PairedCounts, recent: Ints, bar: Bar, bound: float, pace: float | None) -> Need | None:
-    """The longer of the forecasts of both anchors where the check heads for a pass, else the fail's."""
-    tolerance, fail = bar.tolerance, bar.fail_threshold
-    whole = needs(
-        pairs.support,
-        pairs.counts,
-        tolerance,
-        fail,
-        bar.clear_threshold,
-        pairs_per_second=pace,
-        weights=pairs.weights,
-    )
-    if whole is None or whole.towards == "fail":
-        return whole
-    latest = needs(pairs.support, recent, tolerance, np.inf, bound, pairs_per_second=pace, weights=pairs.weights)
-    return None if latest is None else max(whole, latest, key=lambda need: need.pairs)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-TAIL = 10  # at most two thirds of WORDS_REPEAT, so that no search starts before the text
+TAIL = 10
 LONGEST_BLOCK = 2_000
 WORDS_REPEAT = 15
 SIGNS_REPEAT = 64
@@ -59,29 +59,34 @@ def repeats(text: str) -> bool:
     holds a tag (closing tags repeat by nature), and may stop within a block. A loop that the model left again is
     not seen. Blank endings count from 64 on.
     """
-    end = len(text)
+    whole = end = len(text)
     if text[-1:] <= " ":
         end = len(text.rstrip(BLANK))
-        if len(text) - end >= SIGNS_REPEAT:
+        if whole - end >= SIGNS_REPEAT:
             return True
     if end < WORDS_REPEAT:
         return False
-    lowest = end - TAIL - (end // 3 if end < 3 * LONGEST_BLOCK else LONGEST_BLOCK)
+    lowest = end - TAIL - (whole // 3 if whole < 3 * LONGEST_BLOCK else LONGEST_BLOCK)
     tail = text[end - TAIL : end]
-    start = text.rfind(tail, lowest, end - 1)
-    return start >= 0 and _loops(text, tail, start, lowest, end)
+    start = text.rfind(tail, lowest if lowest > 0 else 0, end - 1)
+    return start >= 0 and _loops(text, start, lowest, end)
 
 
-def _loops(text: str, tail: str, start: int, lowest: int, end: int) -> bool:
-    """Tries the places where the last characters occurred before, nearest first, as the length of the block."""
+def _loops(text: str, start: int, lowest: int, end: int) -> bool:
+    """Tries the places where the last characters occurred before, nearest first, as the length of the block.
+
+    Blanks behind the end stand for as many characters of the last block, up to half of it.
+    """
+    tail = text[end - TAIL : end]
     for _ in range(_TRIES):
         if start < 0:
             return False
         block = end - TAIL - start
-        reach = max(3 * block, WORDS_REPEAT if _is_prose(text[end - block : end]) else SIGNS_REPEAT)
+        least = WORDS_REPEAT if _is_prose(text[end - block : end]) else SIGNS_REPEAT
+        reach = max(3 * block - min(len(text) - end, block // 2), least)
         if reach <= end and text[end - reach : end - block] == text[end - reach + block : end]:
             return True
-        start = text.rfind(tail, lowest, start + TAIL - 1)
+        start = text.rfind(tail, max(lowest, 0), start + TAIL - 1)
     return False
 
 

@@ -27,7 +27,9 @@ EDGES: dict[str, tuple[int, ...]] = {
     "per_token": tuple(edge // 10 for edge in _EDGES),
     "total": _EDGES,
 }
-_EDGE_ARRAYS = tuple(np.array(EDGES[signal], dtype=np.float64) for signal in SIGNALS)
+# Durations come in milliseconds. Dividing the edges, not multiplying durations, keeps each edge in its own bin.
+_MILLISECONDS = {signal: tuple(edge / 1_000 for edge in EDGES[signal]) for signal in SIGNALS}
+_EDGE_ARRAYS = tuple(np.array(_MILLISECONDS[signal], dtype=np.float64) for signal in SIGNALS)
 _LOAD_ARRAY = np.array(LOADS, dtype=np.float64)
 _PROMPT_ARRAY = np.array(PROMPTS, dtype=np.float64)
 _CELLS = tuple(
@@ -119,7 +121,7 @@ def _per_token(first: float | None, total: float | None, tokens: int | None) -> 
 def _cell(signal: str, stratum: int, milliseconds: float | None) -> int:
     if milliseconds is None or not 0 <= milliseconds < float("inf"):
         return NO_TIMING
-    return stratum * BINS + bisect_right(EDGES[signal], milliseconds * 1_000.0)
+    return stratum * BINS + bisect_right(_MILLISECONDS[signal], milliseconds)
 
 
 def _strata(events: Sequence[Event]) -> NDArray[np.intp]:
@@ -130,5 +132,5 @@ def _strata(events: Sequence[Event]) -> NDArray[np.intp]:
 
 
 def _bins(base: NDArray[np.intp], edges: NDArray[np.float64], milliseconds: NDArray[np.float64]) -> NDArray[np.intp]:
-    cells = base + edges.searchsorted(milliseconds * 1_000.0, side="right")
+    cells = base + edges.searchsorted(milliseconds, side="right")
     return np.where((milliseconds >= 0) & (milliseconds < np.inf), cells, NO_TIMING)

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from monitor.model import Definition, Event, Output
 from monitor.signals.family import Cells, sealed
-from monitor.signals.text import PRIME, Bytes, Offsets, pack, word_hashes
+from monitor.signals.text import Offsets, classify, collect, longest, pack
 
 CAP = 400
 """Only this many bytes of an output are read."""
@@ -30,7 +29,6 @@ CELLS = ("none", "partial", "full", "no_content")
 NONE, NO_CONTENT = 0, 3
 
 _DOWN = np.uint64(64 - BITS)
-_TURN, _BACK = np.uint64(31), np.uint64(33)
 
 
 @dataclass(frozen=True)
@@ -46,19 +44,19 @@ class RefusalWeights:
 
     @classmethod
     def load(cls, name: str = "refusal") -> RefusalWeights:
-        """The shipped classifier, or one trained without a family: `refusal_without_llama2`, `_mistral`, `_gpt4`."""
-        with (files("monitor") / "data" / f"{name}.npz").open("rb") as file, np.load(file, allow_pickle=False) as npz:
-            return cls.sparse(npz["slots"], npz["values"], npz["limits"])
+        """The shipped classifier, or one that never saw a family: `refusal_without_llama2`, `_mistral`, `_gpt4`."""
+        path = files("monitor") / "data" / f"{name}.npz"
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return cls.sparse(arrays["slots"], arrays["values"], arrays["limits"])
 
     @classmethod
-    def sparse(cls, slots: Offsets, values: NDArray[np.int16], limits: NDArray[np.int64]) -> RefusalWeights:
-        """From the rows that are not zero."""
+    def sparse(
+        cls, slots: NDArray[np.integer], values: NDArray[np.int16], limits: NDArray[np.integer]
+    ) -> RefusalWeights:
+        """From the rows of the table that are not zero."""
         table = np.zeros((1 << BITS, 2), dtype=np.int16)
         table[slots] = values
-        table.setflags(write=False)
-        frozen = np.ascontiguousarray(limits, dtype=np.int64)
-        frozen.setflags(write=False)
-        return cls(table, frozen)
+        return cls(table, np.ascontiguousarray(limits, dtype=np.int64))
 
     @property
     def content(self) -> bytes:
@@ -67,9 +65,9 @@ class RefusalWeights:
 
 
 class Refusal:
-    """The family with one signal, `refusal`. Tool calls without text count as not declined.
+    """The family with one signal, `refusal`. Tool calls without text count as not declined, blank output as none.
 
-    Text in other languages than English is read as not declined, with few exceptions.
+    It was trained on English; nearly everything in other languages is read as not declined.
     """
 
     def __init__(self, weights: RefusalWeights | None = None) -> None:
@@ -92,8 +90,15 @@ class Refusal:
         """The cells of the events' own outputs, shape (n, 1)."""
         return self._cells([event.output for event in events]).reshape(-1, 1)
 
+    def texts(self, texts: Sequence[str]) -> Cells:
+        """0 none, 1 partial, 2 full for each text, wherever it came from; blank text is 0."""
+        buffer, offsets = pack(texts, CAP)
+        cells = np.empty(len(texts), dtype=np.int16)
+        classify(buffer, offsets, CAP, _DOWN, self.weights.table, self.weights.limits, cells)
+        return cells
+
     def _cells(self, outputs: Sequence[Output | None]) -> Cells:
-        texts = [output.text or "" if output is not None else "" for output in outputs]
+        texts = [(output.text or "") if output is not None else "" for output in outputs]
         cells = self.texts(texts)
         for row, text in enumerate(texts):
             if not text or text.isspace():
@@ -101,72 +106,11 @@ class Refusal:
                 cells[row] = NONE if output is not None and output.tool_calls else NO_CONTENT
         return cells
 
-    def texts(self, texts: Sequence[str]) -> Cells:
-        """None, partial or full for each text, whatever it came from."""
-        buffer, offsets = pack(texts, CAP)
-        cells = np.empty(len(texts), dtype=np.int16)
-        _classify(buffer, offsets, self.weights.table, self.weights.limits, cells)
-        return cells
 
-
-def slots(texts: Iterable[str]) -> tuple[Offsets, NDArray[np.int64]]:
+def slots(texts: Iterable[str]) -> tuple[Offsets, Offsets]:
     """What the classifier sees, for its trainer: row starts, and the different feature slots row after row."""
     buffer, offsets = pack(list(texts), CAP)
     starts = np.zeros(len(offsets), dtype=np.int64)
     found = np.empty(2 * len(buffer) + MOST, dtype=np.int64)
-    _collect(buffer, offsets, starts, found)
+    collect(buffer, offsets, longest(offsets), _DOWN, 1 << BITS, starts, found)
     return starts, found[: starts[-1]]
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _features(
-    buffer: Bytes, start: int, stop: int, words: NDArray[np.uint64], stamps: NDArray[np.int32], stamp: int, out: Offsets
-) -> int:
-    """Write each different slot of a text once to `out`; returns how many. `stamps` remembers what `stamp` has seen."""
-    count = word_hashes(buffer, start, stop, words)
-    found = 0
-    before = np.uint64(0)
-    for at in range(count):
-        word = words[at]
-        slot = np.int64(word >> _DOWN)
-        if stamps[slot] != stamp:
-            stamps[slot] = stamp
-            out[found] = slot
-            found += 1
-        if at > 0:
-            slot = np.int64((((before << _TURN) ^ (before >> _BACK) ^ word) * PRIME) >> _DOWN)
-            if stamps[slot] != stamp:
-                stamps[slot] = stamp
-                out[found] = slot
-                found += 1
-        before = word
-    return found
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _classify(
-    buffer: Bytes, offsets: Offsets, table: NDArray[np.int16], limits: NDArray[np.int64], cells: Cells
-) -> None:
-    words = np.empty(CAP + 1, dtype=np.uint64)
-    stamps = np.zeros(1 << BITS, dtype=np.int32)
-    found = np.empty(MOST, dtype=np.int64)
-    for row in range(len(offsets) - 1):
-        count = _features(buffer, offsets[row], offsets[row + 1], words, stamps, row + 1, found)
-        declined, full = 0, 0
-        for at in range(count):
-            declined += table[found[at], 0]
-            full += table[found[at], 1]
-        if declined <= limits[0, count]:
-            cells[row] = 0
-        else:
-            cells[row] = 2 if full > limits[1, count] else 1
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _collect(buffer: Bytes, offsets: Offsets, starts: Offsets, found: Offsets) -> None:
-    words = np.empty(CAP + 1, dtype=np.uint64)
-    stamps = np.zeros(1 << BITS, dtype=np.int32)
-    for row in range(len(offsets) - 1):
-        room = found[starts[row] :]
-        count = _features(buffer, offsets[row], offsets[row + 1], words, stamps, row + 1, room)
-        starts[row + 1] = starts[row] + count

@@ -38,6 +38,32 @@ def schema_check(raw: bytes) -> IsValid | None:
     return None if validator is None else validator.is_valid
 
 
+def holds(valid: IsValid, value: Any) -> bool:
+    """Whether a parsed value is valid; one that the library gives up on is not."""
+    try:
+        return valid(value)
+    except ValueError:
+        return False
+
+
+def first_error(schema: Any, value: Any) -> tuple[str, str] | None:
+    """Where a parsed value first breaks a parsed schema (a JSON pointer) and by which keyword; None if nowhere."""
+    validator = compiled(schema)
+    if validator is None:
+        return None
+    try:
+        error = next(iter(validator.iter_errors(value)), None)
+    except ValueError:  # too deep for the library to report on
+        return None if holds(validator.is_valid, value) else ("", "depth")
+    if error is None:
+        return None
+    return "".join(f"/{_escaped(step)}" for step in error.instance_path), error.kind.name
+
+
+def _escaped(step: str | int) -> str:
+    return str(step).replace("~", "~0").replace("/", "~1")
+
+
 class Compiling(Generic[Compiled]):
     """Remembers what `build` made of raw bytes, for the most recently used ones, at most `limit` of them.
 

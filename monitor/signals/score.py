@@ -86,7 +86,7 @@ class Score:
             refused = self.refused(event, output)
             return None if refused is None else refused == (expected.kind == "refusal")
         try:
-            wanted = orjson.loads(expected.value)
+            wanted = orjson.loads(bytes(expected.value))
         except ValueError:
             return None
         return _RIGHT[expected.kind](wanted, output)

@@ -11,7 +11,7 @@ import orjson
 
 from monitor.model import Definition, Event, Output, ResponseFormat, ToolCall
 from monitor.signals.family import Cells, sealed
-from monitor.signals.schema_cache import Compiling, IsValid, compiled, schema_check
+from monitor.signals.schema_cache import Compiling, IsValid, compiled, first_error, holds, schema_check
 
 OK, BAD, NO_CONTENT, NO_SCHEMA, NO_CALL = range(5)
 _CELLS = ("ok", "bad", "no_content", "no_schema", "no_call")
@@ -107,7 +107,7 @@ class Structure:
             return _BROKEN if valid is None else _BROKEN_SCHEMA
         if valid is None:
             return _PARSES
-        return _VALID if valid(value) else _INVALID
+        return _VALID if holds(valid, value) else _INVALID
 
     def _calls(self, event: Event, raw: msgspec.Raw, output: Output | None) -> int:
         offered = self._tools.get(raw)
@@ -134,7 +134,7 @@ def _call(offered: _Tools, call: ToolCall) -> int:
     valid = offered[call.name]
     if valid is None:
         return NO_SCHEMA
-    return OK if valid(value) else BAD
+    return OK if holds(valid, value) else BAD
 
 
 def explain(event: Event, output: Output) -> Failure | None:
@@ -171,14 +171,6 @@ def _first_failure(text: str, schema: bytes) -> Failure | None:
     except ValueError:
         return "", "parse"
     try:
-        validator = compiled(_loads(schema))
-    except ValueError:
+        return first_error(_loads(schema), value)
+    except orjson.JSONDecodeError:
         return None
-    error = None if validator is None else next(iter(validator.iter_errors(value)), None)
-    if error is None:
-        return None
-    return "".join(f"/{_escaped(step)}" for step in error.instance_path), error.kind.name
-
-
-def _escaped(step: str | int) -> str:
-    return str(step).replace("~", "~0").replace("/", "~1")

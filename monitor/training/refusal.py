@@ -1,8 +1,8 @@
 """Trains the refusal classifier and the ones that never saw a family: `python -m monitor.training.refusal`.
 
-Logistic regression over the very features that `monitor.signals.refusal` computes, rounded to integers. Besides XSTest's
-completions it learns from their first sentences alone (refusals are often one sentence), from the project's own short
-examples, and, with a small weight, from answers of other dialog systems as things that are no refusals.
+Logistic regression over the very features that `monitor.signals.refusal` computes, rounded to integers. Besides
+XSTest's completions it learns from their first sentences alone (refusals are often one sentence), from the project's
+own short examples, and, with a small weight, from answers of other dialog systems as things that are no refusals.
 """
 
 from __future__ import annotations

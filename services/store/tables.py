@@ -22,8 +22,8 @@ Text = sa.Text
 Blob = sa.LargeBinary
 
 
-def _key(name: str, kind: type[sa.types.TypeEngine[object]] = Text) -> sa.Column[object]:
-    return sa.Column(name, kind, primary_key=True, nullable=False)
+def _key(name: str) -> sa.Column[str]:
+    return sa.Column(name, Text, primary_key=True, nullable=False)
 
 
 plan = sa.Table(

@@ -7,6 +7,7 @@ from pathlib import Path
 from monitor.plan import ArmRule
 from shadow.backends.backend import Backend, Request, TokenScores
 from shadow.backends.recorded import RecordedBackend
+from shadow.errors import BackendError
 
 __all__ = ["PACKAGED", "Backend", "RecordedBackend", "Request", "TokenScores", "open_backend"]
 
@@ -22,7 +23,9 @@ def open_backend(rule: ArmRule, base: Path = Path()) -> Backend:
     path = _DATA if rule.model == PACKAGED else base / rule.model
     if rule.backend == "recorded":
         return RecordedBackend.read(path)
-    from shadow.backends.transformers import TransformersBackend
-
+    try:
+        from shadow.backends.transformers import TransformersBackend
+    except ImportError as error:
+        raise BackendError(f"{error.name} is missing: install quantwatch[shadow]") from None
     name = f"{rule.model}@{rule.quantization or rule.dtype}"
     return TransformersBackend.load(path, dtype=rule.dtype, quantization=rule.quantization, name=name)

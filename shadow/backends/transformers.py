@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -163,10 +164,14 @@ def _agreed(score: TokenScores | None, limit: int, ends: frozenset[int]) -> Cont
     """The start of a logged answer that is the build's own greedy answer too, at most `limit` tokens."""
     if score is None:
         return Continuation()
-    stops = (score.token_ids != score.top) | np.isin(score.token_ids, list(ends))
-    end = int(stops.argmax()) if stops.any() else len(stops)
-    if end < min(len(stops), limit) and score.token_ids[end] == score.top[end]:
-        end += 1
-    end = min(end, limit)
-    tokens: list[int] = score.token_ids[:end].tolist()
-    return Continuation(tokens, score.logprobs[:end].tolist(), bool(tokens) and tokens[-1] in ends)
+    answer = Continuation()
+    rows = zip(score.token_ids.tolist(), score.top.tolist(), score.logprobs.tolist(), strict=True)
+    for token, top, logprob in itertools.islice(rows, limit):
+        if token != top:
+            break
+        answer.tokens.append(token)
+        answer.logprobs.append(logprob)
+        if token in ends:
+            answer.ended = True
+            break
+    return answer

@@ -15,21 +15,26 @@ from shadow.training.tokenizer import END, prompt_text
 
 # One example a row, padded to the next of these lengths: every further shape would cost its own kernels.
 LENGTHS = (48, 72, 96, 144, 272)
-TOKENS_PER_BATCH = 4608
+# Small batches first: copying appears after a number of steps rather than of tokens.
+TOKENS_EARLY, TOKENS_PER_BATCH = 1536, 4608
 PROMPT_WEIGHT = 0.05
 SHARES = {"order": 0.16, "tools": 0.20, "codes": 0.24, "chat": 0.24, "refusal": 0.06, "list": 0.10}
-REPEAT_EARLY, REPEAT_LATER, EARLY = 0.5, 0.1, 0.2
+# The copying phase ends when the model copies, at the latest after this share of the run.
+REPEAT_EARLY, REPEAT_LATER, EARLY = 0.6, 0.1, 0.5
 SECOND_TRY = 0.12
 
 
 def repeat(rng: Random) -> Example:
     """Says back what it is given. Not a route: this is how the model learns to copy at all."""
     pick = rng.random()
-    if pick < 0.35:
+    if pick < 0.4:
+        # Words out of order cannot be guessed, and seldom repeat: the easiest text to learn copying from.
+        text = " ".join(rng.sample(real_text.words(), rng.randint(3, 12)))
+    elif pick < 0.6:
         text = " ".join(words.code(rng) for _ in range(rng.randint(1, 3)))
-    elif pick < 0.65:
-        text = " ".join(words.coined(rng) for _ in range(rng.randint(1, 4)))
     elif pick < 0.8:
+        text = " ".join(words.coined(rng) for _ in range(rng.randint(1, 4)))
+    elif pick < 0.85:
         text = order.make(rng).messages[-1]["content"]
     else:
         text = rng.choice(real_text.sentences())
@@ -68,6 +73,10 @@ class Batch:
     tokens: Tensor
     weights: Tensor
 
+    @property
+    def is_full(self) -> bool:
+        return len(self.tokens) == TOKENS_PER_BATCH // self.tokens.shape[1]
+
 
 def _batch(rows: list[tuple[list[int], int]], length: int, pad: int) -> Batch:
     tokens = torch.full((len(rows), length), pad, dtype=torch.long)
@@ -87,21 +96,28 @@ class Corpus:
         self._rng = Random(seed)
         self._waiting: dict[int, list[tuple[list[int], int]]] = {length: [] for length in LENGTHS}
         self.repeat_share = REPEAT_EARLY
+        self.tokens_per_batch = TOKENS_EARLY
+
+    def leave_copying(self) -> None:
+        """From here on: few examples to copy, and full batches."""
+        self.repeat_share, self.tokens_per_batch = REPEAT_LATER, TOKENS_PER_BATCH
 
     def __iter__(self) -> Iterator[Batch]:
         pad = self._tokenizer.pad_token_id
+        core = self._tokenizer.backend_tokenizer
         while True:
             example = draw(self._rng, self.repeat_share)
-            prompt = self._tokenizer.encode(prompt_text(example), add_special_tokens=False)
-            answer = self._tokenizer.encode(example.answer + END, add_special_tokens=False)
+            prompt = core.encode(prompt_text(example), add_special_tokens=False).ids
+            answer = core.encode(example.answer + END, add_special_tokens=False).ids
             length = next((fits for fits in LENGTHS if len(prompt) + len(answer) <= fits), None)
             if length is None:
                 continue
             waiting = self._waiting[length]
             waiting.append((prompt + answer, len(prompt)))
-            if len(waiting) == TOKENS_PER_BATCH // length:
-                yield _batch(waiting, length, pad)
-                waiting.clear()
+            rows = self.tokens_per_batch // length
+            if len(waiting) >= rows:
+                yield _batch(waiting[:rows], length, pad)
+                del waiting[:rows]
 
 
 def tokenizer_texts(seed: int) -> Iterator[str]:

@@ -17,6 +17,12 @@ def sentences() -> tuple[str, ...]:
 
 
 @cache
+def words() -> tuple[str, ...]:
+    """Every distinct lower-case word of the sentences, sorted."""
+    return tuple(sorted({word for text in sentences() for word in text.split() if word.isalpha() and word.islower()}))
+
+
+@cache
 def _numbered() -> tuple[tuple[str, str], ...]:
     found = ((text, _NUMBER.search(text)) for text in sentences() if text.endswith("."))
     plain = re.compile(r"^\D*\d{1,4}\D")

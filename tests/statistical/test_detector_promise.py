@@ -63,22 +63,22 @@ def test_a_late_change_is_found_and_dated() -> None:
 
 
 def day(rng: np.random.Generator, hours: int, runs: int) -> np.ndarray:
-    """Yes counts (hours, runs) of 200 units an hour at 5 %, swinging by 30 % over the day."""
+    """Yes counts (hours, runs) of 500 units an hour at 5 %, swinging by 30 % over the day."""
     rate = 0.05 * (1 + 0.3 * np.sin(np.arange(hours) * math.tau / 24))
-    return rng.binomial(200, rate[:, None], size=(hours, runs))
+    return rng.binomial(500, rate[:, None], size=(hours, runs))
 
 
 def test_the_widened_bound_outlasts_a_daily_cycle_and_the_bare_mean_does_not() -> None:
     rng = np.random.default_rng(45)
     runs, patience = 150, 100.0
     past, live = day(rng, 72, runs), day(rng, 96, runs)
-    wide = [rate_bound(np.stack([past[:, r], np.full(72, 200)], -1)).bound for r in range(runs)]
-    rates = {"wide": np.array(wide, float), "bare": past.sum(axis=0) / (72 * 200)}
+    wide = [rate_bound(np.stack([past[:, r], np.full(72, 500)], -1)).bound for r in range(runs)]
+    rates = {"wide": np.array(wide, float), "bare": past.sum(axis=0) / (72 * 500)}
     share = {}
     for name, bound in rates.items():
         state, fired = detector.fresh((runs,)), np.zeros(runs, bool)
         for hour, yes in enumerate(live):
-            state = detector.update_rate(state, yes, np.full(runs, 200), bound, hour)
+            state = detector.update_rate(state, yes, np.full(runs, 500), bound, hour)
             fired |= detector.log_value(state) >= math.log(patience * 10)
         share[name] = fired.mean()
     assert share["wide"] <= most(runs, 96 / (patience * 10)) / runs

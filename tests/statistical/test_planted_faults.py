@@ -33,9 +33,10 @@ def test_counting_every_turn_of_a_conversation_breaks_the_promise() -> None:
 
 
 def test_reading_failures_before_successes_breaks_the_promise() -> None:
+    """Failures are known at once, all else four blocks later, as with hindsight signals that are not sealed."""
     blocks = simulate(boundary(MARGIN, 0.3), runs=RUNS, blocks=60, size=25, seed=23)
     sums = blocks.cumsum(axis=0)
-    early = np.concatenate([np.zeros_like(sums[:1]), sums[:-1]])
+    early = np.concatenate([np.zeros_like(sums[:4]), sums[:-4]])
     early[..., 2] = sums[..., 2]
     values = log_evidence(YES_NO, early, MARGIN)
     assert (values >= math.log(1 / ALPHA)).any(axis=0).mean() > 0.15

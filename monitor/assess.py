@@ -1,0 +1,119 @@
+"""Facts + plan + now -> a verdict with its checks and findings. Pure: the same arguments, the same answer.
+
+Every number is recomputed from sealed facts; what must not be taken back (a check that once failed) comes in from
+the ledger as `latched`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.evidence.budget import ErrorNumbers, spend
+from monitor.findings import change_finding, drift_findings, fail_finding, live_findings, ticket_definitions
+from monitor.gate import CheckKey, Gate, Memory, gating_checks
+from monitor.model import Check, Decision, Finding, Recommendation, Verdict
+from monitor.response.recommend import Candidate, recommend
+from monitor.series import VariantFacts
+from monitor.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the ledger remembers for a variant: checks that failed once, and the other builds' last verdicts."""
+
+    latched: Mapping[CheckKey, float]
+    candidates: Sequence[Candidate]
+
+
+def assess(
+    watch: Watch,
+    facts: VariantFacts,
+    others: Sequence[VariantFacts],
+    past: Past,
+    now: float,
+    memory: Memory | None = None,
+) -> Verdict:
+    """The verdict on one variant at `now` (seconds), from facts sealed before it.
+
+    `others` are the deployment's other variants, for baselines and for traffic. Error rates are those of the plan's
+    budget, over all looks, as long as every look reads a longer prefix of the same sealed facts. `memory` saves work
+    and changes no number.
+    """
+    numbers = budget(watch)
+    gate = Gate(watch, facts, others, numbers, past.latched, memory)
+    checks = gate.checks()
+    findings = (
+        *(fail_finding(check) for check in checks if check.decision is Decision.FAIL),
+        *(change_finding(change) for change in gate.changes()),
+        *drift_findings(watch, facts, numbers),
+        *live_findings(watch, facts, others, numbers),
+    )
+    decision, reason = decide(watch, facts, checks, findings, gate.uncovered)
+    return Verdict(
+        deployment=watch.name,
+        variant=facts.variant,
+        decision=decision,
+        reason=reason,
+        recommendation=_recommend(decision, findings, checks, past.candidates),
+        as_of=now,
+        sealed_until=(facts.last + 1) * watch.width / 1000,
+        stale=False,
+        coverage=gate.coverage(),
+        checks=checks,
+        findings=findings,
+        uncovered=gate.uncovered,
+        worst=_worst(checks),
+        plan=watch.plan.digest,
+    )
+
+
+def budget(watch: Watch) -> ErrorNumbers:
+    """The plan's budget in numbers, spent over every check that may ever gate or ticket one variant."""
+    tickets = len(ticket_definitions(watch)) * len(watch.slicer.names)
+    return spend(watch.rule.budget, checks=len(gating_checks(watch)), tickets=tickets)
+
+
+def decide(
+    watch: Watch,
+    facts: VariantFacts,
+    checks: Sequence[Check],
+    findings: Sequence[Finding],
+    uncovered: Sequence[str],
+) -> tuple[Decision, str]:
+    """Fail is shown, pass is shown; everything else is hold, with the first reason that stands in the way."""
+    failed = [check for check in checks if check.decision is Decision.FAIL]
+    if failed:
+        worst = max(failed, key=lambda check: check.harm.estimate or 0.0)
+        more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+        return Decision.FAIL, f"{worst.signal} on {worst.slice} is worse than tolerated{more}"
+    if watch.rule.reference is None and not facts.pairs:
+        return Decision.HOLD, "no reference"
+    if facts.variant == watch.rule.reference:
+        return Decision.HOLD, "this is the reference: nothing to compare it with"
+    if not checks:
+        return Decision.HOLD, "no pairs yet" if not uncovered else "too few pairs on every slice"
+    if any(finding.kind == "change" for finding in findings):
+        return Decision.HOLD, "an open change after the deploy"
+    open_checks = [check for check in checks if check.decision is Decision.HOLD]
+    if open_checks:
+        slowest = max(open_checks, key=lambda check: check.needs_pairs or 0)
+        return Decision.HOLD, f"{len(open_checks)} of {len(checks)} checks undecided: {slowest.reason}"
+    if not any(check.slice == "all" for check in checks):
+        return Decision.HOLD, "too few pairs over all traffic"
+    return Decision.PASS, f"all {len(checks)} gating checks are within tolerance"
+
+
+def _recommend(
+    decision: Decision, findings: Sequence[Finding], checks: Sequence[Check], candidates: Sequence[Candidate]
+) -> Recommendation:
+    return recommend(decision, findings, checks, candidates)
+
+
+def _worst(checks: Sequence[Check]) -> tuple[str, ...]:
+    """Slices by their largest harm beyond tolerance, worst first."""
+    harm: dict[str, float] = {}
+    for check in checks:
+        excess = (check.harm.estimate or 0.0) - check.tolerance
+        harm[check.slice] = max(harm.get(check.slice, -1.0), excess)
+    return tuple(sorted((name for name, excess in harm.items() if excess > 0), key=lambda name: -harm[name]))

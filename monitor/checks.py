@@ -1,0 +1,94 @@
+"""From pair facts to the table of one check: harm by block, on one support, with what was excluded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.evidence.joint import Direction, contrast
+from monitor.evidence.paired import SCORE_GRID, YES_NO, PairedCounts
+from monitor.facts import Counts
+from monitor.model import Arm, Missing
+from monitor.pairs import JOINT, OWN, REASONS, SPAN
+from monitor.series import Series
+from monitor.signals.score import GRID
+from monitor.watch import VALUES
+
+_TWO_SIDED = ("refusal", "length")
+
+
+def directions(signal: str) -> tuple[Direction, ...]:
+    """Which shifts of a signal are harm: more of it, less of it, or both."""
+    return ("more", "less") if signal in _TWO_SIDED else ("less",) if signal == "score" else ("more",)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTable:
+    """One check's pairs by evidence block: `blocks` (T, J) on `support` (J,), harm positive.
+
+    `weights` are set where inclusion levels differ. `excluded` counts pairs that lack an arm of the contrast though
+    the signal applies to their request; `applicable` those to which it applies.
+    """
+
+    buckets: NDArray[np.int64]
+    support: tuple[float, ...]
+    weights: tuple[float, ...] | None
+    blocks: Counts
+    excluded: int
+    applicable: int
+
+    @property
+    def pairs(self) -> PairedCounts:
+        """All blocks together."""
+        sums = tuple(self.blocks.sum(axis=0).tolist())
+        return PairedCounts(self.support, sums, self.excluded, self.weights)
+
+
+def check_table(series: Series, signal: str, direction: Direction) -> CheckTable:
+    """The table of a signal's gating contrast, logged against reference."""
+    harm = harm_counts(series.counts, signal, Arm.LOGGED, Arm.REFERENCE, direction)
+    levels = sorted(set(series.levels.tolist()))
+    buckets = np.unique(series.buckets)
+    width = harm.shape[-1]
+    blocks = np.zeros((len(buckets), len(levels) * width), dtype=np.int64)
+    rows = np.searchsorted(buckets, series.buckets)
+    for l, level in enumerate(levels):
+        chosen = series.levels == level
+        np.add.at(blocks[:, l * width : (l + 1) * width], rows[chosen], harm[chosen])
+    base = SCORE_GRID if signal in VALUES else YES_NO
+    weights = tuple(levels[0] / level for level in levels for _ in base) if len(levels) > 1 else None
+    total = int(series.counts[:, : _cells_once(signal)].sum())
+    silent = int(_reason(series.total, Arm.LOGGED, Missing.NO_SCHEMA))
+    applicable = max(total - silent, int(blocks.sum()))
+    return CheckTable(buckets, base * len(levels), weights, blocks, applicable - int(blocks.sum()), applicable)
+
+
+def harm_counts(counts: Counts, signal: str, left: Arm, right: Arm, direction: Direction) -> Counts:
+    """Counts (..., J) of left - right as harm: on the score grid for values, on (-1, 0, 1) for yes/no."""
+    if signal not in VALUES:
+        return contrast(joint(counts), left, right, direction)[0]
+    at = {(Arm.LOGGED, Arm.REFERENCE): 0, (Arm.LOGGED, Arm.DEPLOYED): 1, (Arm.DEPLOYED, Arm.REFERENCE): 2}
+    start = at.get((left, right), 3) * SPAN
+    found = counts[..., start : start + SPAN - 1]
+    return found if direction == "more" else found[..., ::-1]
+
+
+def joint(counts: Counts) -> Counts:
+    """The joint cells of a yes/no signal as shape (..., 3, 3, 3, 3)."""
+    return counts[..., :JOINT].reshape(*counts.shape[:-1], 3, 3, 3, 3)
+
+
+def own_values(counts: Counts) -> Counts:
+    """How often the reference itself gave each point of the score grid, shape (..., 17)."""
+    return counts[..., OWN : OWN + len(GRID)]
+
+
+def _cells_once(signal: str) -> int:
+    """How many leading cells count every pair exactly once."""
+    return SPAN if signal in VALUES else JOINT
+
+
+def _reason(counts: Counts, arm: Arm, reason: Missing) -> int:
+    return int(counts[len(counts) - len(REASONS) + REASONS.index(f"{arm}:{reason}")])

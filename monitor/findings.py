@@ -1,0 +1,152 @@
+"""What got worse, as findings with a sentence for people: failed checks, late changes, and tickets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from monitor.checks import check_table
+from monitor.evidence.bets import log_evidence
+from monitor.evidence.budget import ErrorNumbers
+from monitor.evidence.interval import interval
+from monitor.gate import Change, drift_checks
+from monitor.model import Blame, Check, Definition, Finding, Interval
+from monitor.series import VariantFacts
+from monitor.tickets import baseline, detect
+from monitor.watch import Group, Watch
+
+_WORSE = {"more": "more often", "less": "less often"}
+
+
+def fail_finding(check: Check) -> Finding:
+    """The finding of a check that failed since the deploy."""
+    return Finding(
+        kind="fail",
+        deployment=check.deployment,
+        variant=check.variant,
+        slice=check.slice,
+        signal=check.signal,
+        direction=check.direction,
+        harm=check.harm,
+        since=check.since,
+        log_evidence=check.log_evidence,
+        threshold=check.threshold,
+        units=check.pairs,
+        blame=check.blame,
+        sentence=sentence(
+            check.variant, check.slice, check.signal, check.direction, check.harm, check.since, check.blame
+        ),
+    )
+
+
+def change_finding(change: Change) -> Finding:
+    """The finding of a gating check whose detector crossed its level after a quiet start."""
+    check = change.check
+    return Finding(
+        kind="change",
+        deployment=check.deployment,
+        variant=check.variant,
+        slice=check.slice,
+        signal=check.signal,
+        direction=check.direction,
+        harm=check.latest,
+        since=None,
+        log_evidence=change.log_value,
+        threshold=change.level,
+        units=check.pairs,
+        blame=None,
+        sentence="changed: "
+        + sentence(check.variant, check.slice, check.signal, check.direction, check.latest, None, None),
+    )
+
+
+def drift_findings(watch: Watch, facts: VariantFacts, numbers: ErrorNumbers) -> Iterator[Finding]:
+    """Tickets from paired signals that do not gate, such as a length shift; their alpha is the wrong-fail budget's,
+    split over all of them."""
+    keys = drift_checks(watch)
+    alpha = watch.rule.budget.wrong_fail / max(len(keys), 1)
+    for name, signal, direction in keys:
+        if (name, signal) not in facts.pairs:
+            continue
+        table = check_table(facts.pairs[name, signal], signal, direction)
+        pairs, tolerance = table.pairs, watch.signal_rule(signal).tolerance
+        evidence = float(log_evidence(pairs.support, pairs.counts, tolerance, weights=pairs.weights))
+        if evidence < -math.log(alpha):
+            continue
+        harm = interval(pairs.support, pairs.counts, alpha, weights=pairs.weights)
+        yield Finding(
+            kind="ticket",
+            deployment=watch.name,
+            variant=facts.variant,
+            slice=name,
+            signal=signal,
+            direction=direction,
+            harm=harm,
+            since=None,
+            log_evidence=evidence,
+            threshold=-math.log(alpha),
+            units=pairs.n,
+            blame=None,
+            sentence=sentence(facts.variant, name, signal, direction, harm, None, None),
+        )
+
+
+def ticket_definitions(watch: Watch) -> tuple[Definition, ...]:
+    """The live signals with a harmful outcome, which are watched against the past."""
+    hindsight = [definition for group in (Group.CORRECTION, Group.JOIN) for definition in watch.hindsight[group]]
+    return tuple(definition for definition in (*watch.live, *hindsight) if definition.yes)
+
+
+def live_findings(
+    watch: Watch, facts: VariantFacts, others: Sequence[VariantFacts], numbers: ErrorNumbers
+) -> Iterator[Finding]:
+    """Tickets from live rates of units against the period before the deploy."""
+    level = numbers.ticket_level(watch.width / 1000)
+    for definition in ticket_definitions(watch):
+        for name in watch.slicer.names:
+            series = facts.units.get((name, definition.signal))
+            past = [o.units[name, definition.signal] for o in others if (name, definition.signal) in o.units]
+            if series is None or not past:
+                continue
+            bound = baseline(definition, past, facts.first, watch.width, watch.rule.budget.swing)
+            alarm = None if bound.bound is None else detect(definition, series, bound.bound)
+            if alarm is None or alarm.log_value < level:
+                continue
+            excess = Interval(alarm.rate - alarm.bound, None, None)
+            since = alarm.start * watch.width / 1000
+            yield Finding(
+                kind="ticket",
+                deployment=watch.name,
+                variant=facts.variant,
+                slice=name,
+                signal=definition.signal,
+                direction="more",
+                harm=excess,
+                since=since,
+                log_evidence=alarm.log_value,
+                threshold=level,
+                units=alarm.units,
+                blame=Blame("undetermined", missing=("evidence against the past cannot tell traffic from the build",)),
+                sentence=f"{definition.signal} on {name} under {facts.variant} runs at {alarm.rate:.1%}, "
+                f"above what the period before the deploy allows ({alarm.bound:.1%}), since {clock(since)}",
+            )
+
+
+def sentence(
+    variant: str, name: str, signal: str, direction: str, harm: Interval, since: float | None, blame: Blame | None
+) -> str:
+    """One line for people: what, where, by how much, since when, and whose fault."""
+    size = "" if harm.estimate is None else f"{abs(harm.estimate) * 100:.1f} points"
+    if harm.lower is not None and harm.upper is not None:
+        size += f" ({harm.lower * 100:.1f} to {harm.upper * 100:.1f})"
+    where = "all traffic" if name == "all" else name
+    shift = "worse" if signal == "score" else _WORSE[direction]
+    when = "" if since is None else f", since {clock(since)}"
+    cause = "" if blame is None else f"; cause: {blame.cause}"
+    return f"{variant}: {signal} on {where} is {size} {shift} than the reference{when}{cause}"
+
+
+def clock(seconds: float) -> str:
+    """A time as people write it, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,191 @@
+"""The one transaction that moves the world, behind its fence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from monitor.facts import Layout
+from monitor.run import Batch, OpenJoin, Sampled
+from services.errors import FenceError, GapError
+from services.store import tables as t
+from services.store.bits import signed
+
+Row = Mapping[str, Any]
+
+
+def writing(engine: Engine) -> Connection:
+    """A connection whose transaction takes the write lock at its beginning."""
+    return engine.connect().execution_options(writes=True)
+
+
+def register(engine: Engine, source: str, incarnation: str) -> int:
+    """The position of a source, made at 0 if it is new; raises `GapError` if the source is another incarnation.
+
+    From its registration on, a source holds up sealing until its watermark has passed.
+    """
+    with writing(engine) as connection, connection.begin():
+        row = connection.execute(sa.select(t.position).where(t.position.c.source == source)).one_or_none()
+        if row is None:
+            values = {"source": source, "incarnation": incarnation, "next": 0, "watermark": 0, "closed": False}
+            connection.execute(sa.insert(t.position).values(values))
+            return 0
+        if row.incarnation != incarnation:
+            raise GapError(
+                f"{source} is not the log that was read before (its beginning differs); give it another name"
+            )
+        connection.execute(sa.update(t.position).where(t.position.c.source == source).values(closed=False))
+        return int(row.next)
+
+
+def close(engine: Engine, source: str) -> None:
+    """Says that a source will bring nothing more for now, so that it holds up no sealing."""
+    with writing(engine) as connection, connection.begin():
+        connection.execute(sa.update(t.position).where(t.position.c.source == source).values(closed=True))
+
+
+def commit(engine: Engine, batch: Batch, keep: int | None, now: int) -> None:
+    """Commits everything in `batch`, or nothing: raises `FenceError` if the position is not where the run began.
+
+    `keep` is how long texts are kept, in milliseconds; None keeps none.
+    """
+    with writing(engine) as connection, connection.begin():
+        _fence(connection, batch)
+        _insert(connection, t.layout, _new_layouts(connection, batch.layouts))
+        _insert(connection, t.delta, _deltas(batch))
+        _insert(connection, t.seen, [{"source": batch.source, "expires": e, "body": b} for e, b in batch.seen])
+        _insert(connection, t.tail, _tails(batch))
+        _commit_joins(connection, batch)
+        _commit_sampled(connection, batch.sampled, keep, now)
+        _insert(connection, t.quarantine, _quarantined(batch, keep, now))
+        if batch.source == "inbox":
+            connection.execute(sa.delete(t.inbox).where(t.inbox.c.id < batch.end))
+
+
+def _fence(connection: Connection, batch: Batch) -> None:
+    moved = connection.execute(
+        sa.update(t.position)
+        .where(
+            t.position.c.source == batch.source,
+            t.position.c.incarnation == batch.incarnation,
+            t.position.c.next == batch.start,
+        )
+        .values(next=batch.end, watermark=batch.watermark)
+    )
+    if moved.rowcount != 1:
+        raise FenceError(f"{batch.source} no longer stands at {batch.start}")
+
+
+def _insert(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(sa.insert(table), list(rows))
+
+
+def _new_layouts(connection: Connection, layouts: Mapping[str, Layout]) -> list[Row]:
+    stored = set(connection.scalars(sa.select(t.layout.c.digest)))
+    return [{"digest": d, "body": layout.encode()} for d, layout in layouts.items() if d not in stored]
+
+
+def _deltas(batch: Batch) -> list[Row]:
+    return [
+        {
+            "deployment": d.deployment,
+            "grp": str(d.group),
+            "bucket": d.bucket,
+            "source": batch.source,
+            "run_end": batch.end,
+            "layout": d.layout,
+            "body": d.body,
+        }
+        for d in batch.deltas
+    ]
+
+
+def _tails(batch: Batch) -> list[Row]:
+    return [{"source": batch.source, "deployment": d, "expires": e, "body": b} for d, e, b in batch.tails]
+
+
+def _commit_joins(connection: Connection, batch: Batch) -> None:
+    _insert(connection, t.open_join, [_join(join) for join in batch.joins])
+    for deployment, request in batch.joined:
+        key = (t.open_join.c.deployment == deployment, t.open_join.c.request == signed(request))
+        connection.execute(sa.delete(t.open_join).where(*key))
+
+
+def _join(join: OpenJoin) -> Row:
+    return asdict(join) | {"request": signed(join.request), "event_hash": signed(join.event_hash)}
+
+
+def _commit_sampled(connection: Connection, sampled: Sequence[Sampled], keep: int | None, now: int) -> None:
+    """The pairs, the arms that are known already, their texts, and their places in the shadow queue."""
+    _insert(connection, t.pair, [_pair(one) for one in sampled])
+    _insert(connection, t.arm, [row for one in sampled for row in _arms(one, now)])
+    if keep is not None:
+        _insert(connection, t.pair_text, [row for one in sampled for row in _texts(one, now + keep)])
+    _insert(connection, t.queue, [_queued(one, now) for one in sampled if one.wanted])
+
+
+def _pair(one: Sampled) -> Row:
+    pair = one.pair
+    return {
+        "pair_id": pair.pair_id,
+        "deployment": pair.deployment,
+        "variant": pair.variant,
+        "bucket": pair.bucket,
+        "mask": pair.mask,
+        "layout": one.layout,
+        "level": pair.level,
+        "event_hash": signed(pair.event_hash),
+        "prompt_hash": signed(pair.prompt_hash),
+        "sealed": False,
+    }
+
+
+def _arms(one: Sampled, now: int) -> list[Row]:
+    return [
+        {"pair_id": one.pair.pair_id, "arm": str(arm), "outcomes": msgspec.json.encode(found).decode(), "at": now}
+        for arm, found in one.pair.arms.items()
+    ]
+
+
+def _texts(one: Sampled, expires: int) -> list[Row]:
+    parts = {"event": one.event, "logged": one.logged_text, "reference": one.reference_text}
+    return [
+        {"pair_id": one.pair.pair_id, "part": part, "body": body, "expires": expires}
+        for part, body in parts.items()
+        if body
+    ]
+
+
+def _queued(one: Sampled, now: int) -> Row:
+    pair = one.pair
+    return {
+        "pair_id": pair.pair_id,
+        "deployment": pair.deployment,
+        "variant": pair.variant,
+        "event": one.event,
+        "arms": ",".join(one.wanted),
+        "attempts": 0,
+        "leased_until": 0,
+        "at": now,
+    }
+
+
+def _quarantined(batch: Batch, keep: int | None, now: int) -> list[Row]:
+    return [
+        {
+            "source": batch.source,
+            "position": q.position,
+            "reason": q.reason,
+            "detail": q.detail.replace("\0", ""),
+            "body": q.body if keep is not None else None,
+            "at": now,
+            "expires": now + (keep or 7 * 86_400_000),
+        }
+        for q in batch.quarantine
+    ]
