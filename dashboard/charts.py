@@ -69,7 +69,9 @@ def interval_plot(frame: pd.DataFrame) -> Chart:
     dot = base.mark_point(filled=True, size=90, opacity=1)
     dot = dot.encode(y=y, x="estimate:Q", color=color, shape=shape, tooltip=_told("pairs:Q", "check:N", timed=False))
     accepted = base.mark_tick(color=theme.INK, thickness=2, size=16).encode(y=y, x="tolerance:Q")
-    layers = [_level(0.0, theme.MUTED, [1, 0], 0.7, "x"), rule, accepted, dot]
+    unknown = alt.Chart(frame[frame["estimate"].isna()]).mark_text(align="left", dx=10, color=theme.MUTED)
+    unknown = unknown.encode(y=y, x="tolerance:Q", text="said:N")
+    layers = [_level(0.0, theme.MUTED, [1, 0], 0.7, "x"), rule, accepted, dot, unknown]
     return _finish(alt.layer(*layers), max(120, 30 * len(frame) + 90))
 
 

@@ -44,6 +44,7 @@ def honest() -> Iterator[None]:
 def choose(label: str, options: Sequence[str], key: str) -> str | None:
     """A choice that is also a query parameter of the page's address."""
     if not options:
+        st.selectbox(label, [], placeholder="none yet", disabled=True)
         return None
     return st.selectbox(label, options, key=key, bind="query-params", persist_state="session")
 

@@ -61,7 +61,7 @@ def headline(deployment: Row, verdicts: Sequence[Row], alerts: Sequence[Row]) ->
 
 
 EMPTY = "Send request logs to the intake, or name a log file in the plan; the first minute shows up once sealed."
-NO_REFERENCE = "Name the full-precision build as `reference` in the plan; until then every verdict is hold."
+NO_REFERENCE = "Name the full-precision build as the reference in the plan; until then every verdict is hold."
 
 
 def _about(verdict: Row, deployment: Row, alerts: Sequence[Row]) -> Headline:
@@ -73,7 +73,17 @@ def _about(verdict: Row, deployment: Row, alerts: Sequence[Row]) -> Headline:
     if tone == "pass" and waiting:
         number = f"{len(waiting)} open alert{'s' if len(waiting) > 1 else ''}"
         return Headline("hold", f"{variant} passes, but look at {number}.", reason)
-    return Headline(tone, advice(verdict.get("recommendation"), variant), reason)
+    action = advice(verdict.get("recommendation"), variant)
+    return Headline(tone, f"{action}{waits(verdict.get('checks') or [])}" if tone == "hold" else action, reason)
+
+
+def waits(checks: Sequence[Row]) -> str:
+    """What the slowest undecided check needs, as a sentence to append; nothing where that is not known."""
+    known = [check for check in checks if words.needs(check)]
+    if not known:
+        return ""
+    slowest = max(known, key=lambda check: (check.get("needs_seconds") or 0.0, check["needs_pairs"]))
+    return f" {words.signal(slowest)} on {slowest['slice']} needs {words.needs(slowest)}."
 
 
 def alert_line(alert: Row, now: float) -> str:
@@ -90,7 +100,9 @@ def cause(blame: Row | None) -> str:
         return "No blame yet: it is worked out once there are enough pairs from before and after."
     name = str(blame.get("cause") or "undetermined")
     if name != "undetermined":
-        return f"The cause is {name}."
+        parts = [part for part in blame.get("contributions") or () if part.get("cause") == name]
+        size = f": it accounts for {words.harm(parts[0].get('interval'))}" if parts else ""
+        return f"The cause is {name}{size}."
     missing = "; ".join(map(str, blame.get("missing") or ()))
     return f"The cause is undetermined{f'. Missing: {missing}' if missing else ''}."
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+MINUTE, DAY = 60.0, 86400.0
 UNKNOWN = "–"
 ICONS = {"pass": "✔", "hold": "◷", "fail": "✖"}
 
@@ -61,9 +61,9 @@ def duration(seconds: float | None) -> str:
     """A length of time in its two leading units at most: `45 s`, `4 min`, `2 h 10 min`, `3 days`."""
     if seconds is None:
         return UNKNOWN
-    if seconds < MINUTE:
+    if round(seconds) < MINUTE:
         return f"{seconds:.0f} s"
-    if seconds < HOUR:
+    if round(seconds / MINUTE) < 60:
         return f"{seconds / MINUTE:.0f} min"
     if seconds < 2 * DAY:
         hours, rest = divmod(round(seconds / MINUTE), 60)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from monitor.evidence.budget import ErrorNumbers, spend
 from monitor.findings import change_finding, drift_findings, fail_finding, live_findings, ticket_definitions
 from monitor.gate import CheckKey, Gate, Memory, gating_checks
-from monitor.model import Check, Decision, Finding, Recommendation, Verdict
+from monitor.model import Check, Decision, Finding, Verdict
 from monitor.response.recommend import Candidate, recommend
 from monitor.series import VariantFacts
 from monitor.watch import Watch
@@ -49,13 +49,14 @@ def assess(
         *drift_findings(watch, facts, numbers),
         *live_findings(watch, facts, others, numbers),
     )
+    gating = [rule.name for rule in watch.slicer.rules if rule.gates]
     decision, reason = decide(watch, facts, checks, findings, gate.uncovered)
     return Verdict(
         deployment=watch.name,
         variant=facts.variant,
         decision=decision,
         reason=reason,
-        recommendation=_recommend(decision, findings, checks, past.candidates),
+        recommendation=recommend(decision, findings, checks, past.candidates, facts.variant, gating),
         as_of=now,
         sealed_until=(facts.last + 1) * watch.width / 1000,
         stale=False,
@@ -102,12 +103,6 @@ def decide(
     if not any(check.slice == "all" for check in checks):
         return Decision.HOLD, "too few pairs over all traffic"
     return Decision.PASS, f"all {len(checks)} gating checks are within tolerance"
-
-
-def _recommend(
-    decision: Decision, findings: Sequence[Finding], checks: Sequence[Check], candidates: Sequence[Candidate]
-) -> Recommendation:
-    return recommend(decision, findings, checks, candidates)
 
 
 def _worst(checks: Sequence[Check]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ bound exceeds the tolerance; of several, the largest estimate is the main one.
 Conditions: those of `monitor.evidence.interval`; the deployed arm is the served build (else leave it missing);
 baseline and present are the same partition cell; the number of causes asked does not depend on outcomes.
 
-Source: Waudby-Smith and Ramdas, JRSS-B 86 (2024), theorem 1; Bonferroni over causes.
+Source: Waudby-Smith and Ramdas, JRSS-B 86 (2024), betting confidence sequences; Bonferroni over causes.
 """
 
 from __future__ import annotations

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.evidence.bets import SCORE_GRID, YES_NO
 from monitor.evidence.joint import Direction, contrast
-from monitor.evidence.paired import SCORE_GRID, YES_NO, PairedCounts
+from monitor.evidence.paired import PairedCounts
 from monitor.facts import Counts
 from monitor.model import Arm, Missing
 from monitor.pairs import JOINT, OWN, REASONS, SPAN
+from monitor.plan import ShadowRule
+from monitor.sampling import LEVEL
 from monitor.series import Series
 from monitor.signals.score import GRID
 from monitor.watch import VALUES
@@ -46,23 +50,43 @@ class CheckTable:
         return PairedCounts(self.support, sums, self.excluded, self.weights)
 
 
-def check_table(series: Series, signal: str, direction: Direction) -> CheckTable:
-    """The table of a signal's gating contrast, logged against reference."""
+def check_table(series: Series, signal: str, direction: Direction, declared: Sequence[int]) -> CheckTable:
+    """The table of a signal's gating contrast, logged against reference.
+
+    `declared` are the plan's inclusion levels in millionths, before any epoch's factor. A block whose pairs all have
+    one level is counted unweighted; only a block with several is weighted, by smallest declared over own. So the bets
+    of old blocks never change when a level appears later.
+    """
     harm = harm_counts(series.counts, signal, Arm.LOGGED, Arm.REFERENCE, direction)
-    levels = sorted(set(series.levels.tolist()))
-    buckets = np.unique(series.buckets)
-    width = harm.shape[-1]
-    blocks = np.zeros((len(buckets), len(levels) * width), dtype=np.int64)
-    rows = np.searchsorted(buckets, series.buckets)
-    for l, level in enumerate(levels):
-        chosen = series.levels == level
-        np.add.at(blocks[:, l * width : (l + 1) * width], rows[chosen], harm[chosen])
+    buckets, rows, sizes = np.unique(series.buckets, return_inverse=True, return_counts=True)
+    own = np.array([_declared(level, declared) for level in series.levels.tolist()], dtype=np.int64)
+    group = np.where(sizes[rows] > 1, 1 + np.searchsorted(declared, own), 0)
+    groups = 1 + len(declared) if (group > 0).any() else 1
+    blocks = np.zeros((len(buckets), groups, harm.shape[-1]), dtype=np.int64)
+    np.add.at(blocks, (rows, group), harm)
     base = SCORE_GRID if signal in VALUES else YES_NO
-    weights = tuple(levels[0] / level for level in levels for _ in base) if len(levels) > 1 else None
+    shares = [1.0, *(declared[0] / level for level in declared)][:groups]
+    weights = tuple(share for share in shares for _ in base) if groups > 1 else None
     total = int(series.counts[:, : _cells_once(signal)].sum())
-    silent = int(_reason(series.total, Arm.LOGGED, Missing.NO_SCHEMA))
-    applicable = max(total - silent, int(blocks.sum()))
-    return CheckTable(buckets, base * len(levels), weights, blocks, applicable - int(blocks.sum()), applicable)
+    silent = _reason(series.total, Arm.LOGGED, Missing.NO_SCHEMA)
+    eligible = int(blocks.sum())
+    applicable = max(total - silent, eligible)
+    table = blocks.reshape(len(buckets), -1)
+    return CheckTable(buckets, base * groups, weights, table, applicable - eligible, applicable)
+
+
+def declared_levels(rule: ShadowRule) -> tuple[int, ...]:
+    """The plan's inclusion levels in millionths, ascending; imported pairs are always included."""
+    shares = {rule.share, 1.0, *rule.strata.values()}
+    return tuple(sorted(round(share * LEVEL) for share in shares if share > 0))
+
+
+def _declared(level: int, declared: Sequence[int]) -> int:
+    """The declared level that an epoch's halvings made this one of."""
+    doubled = level
+    while doubled < declared[-1] and not any(abs(doubled - one) <= doubled // level for one in declared):
+        doubled *= 2
+    return min(declared, key=lambda one: abs(one - doubled))
 
 
 def harm_counts(counts: Counts, signal: str, left: Arm, right: Arm, direction: Direction) -> Counts:

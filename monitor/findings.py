@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from monitor.checks import check_table
+from monitor.checks import check_table, declared_levels
 from monitor.evidence.bets import log_evidence
 from monitor.evidence.budget import ErrorNumbers
 from monitor.evidence.interval import interval
@@ -69,7 +69,7 @@ def drift_findings(watch: Watch, facts: VariantFacts, numbers: ErrorNumbers) -> 
     for name, signal, direction in keys:
         if (name, signal) not in facts.pairs:
             continue
-        table = check_table(facts.pairs[name, signal], signal, direction)
+        table = check_table(facts.pairs[name, signal], signal, direction, declared_levels(watch.rule.shadow))
         pairs, tolerance = table.pairs, watch.signal_rule(signal).tolerance
         evidence = float(log_evidence(pairs.support, pairs.counts, tolerance, weights=pairs.weights))
         if evidence < -math.log(alpha):

@@ -10,11 +10,11 @@ import xxhash
 
 from monitor.blame import Differences, ReferencePeriods, blame, from_joint, from_scores
 from monitor.blame import reference_periods as joint_periods
-from monitor.checks import CheckTable, check_table, directions, joint, own_values
+from monitor.checks import CheckTable, check_table, declared_levels, directions, joint, own_values
 from monitor.evidence import detector, latest
 from monitor.evidence.budget import ErrorNumbers
+from monitor.evidence.check import Bar, PairedResult, assess_pairs
 from monitor.evidence.joint import Direction
-from monitor.evidence.paired import Bar, PairedResult, assess_pairs
 from monitor.model import Blame, Check, Decision
 from monitor.pairs import SPAN
 from monitor.series import Series, VariantFacts
@@ -84,7 +84,9 @@ class Gate:
         thin: list[str] = []
         for key in gating_checks(self.watch):
             series = self.facts.pairs.get(key[:2])
-            table = None if series is None else check_table(series, key[1], key[2])
+            table = (
+                None if series is None else check_table(series, key[1], key[2], declared_levels(self.watch.rule.shadow))
+            )
             if series is None or table is None or table.applicable == 0:
                 continue
             self._tables.append(table)
@@ -196,7 +198,7 @@ class Gate:
 
     def blame(self, key: CheckKey, series: Series) -> Blame:
         """Whose fault a check's harm is, from the three arms and the reference's earlier replays."""
-        name, signal, direction = key
+        _, signal, direction = key
         differences, periods = _differences(series, signal, direction), self._periods(key, series)
         tolerance = self.watch.signal_rule(signal).tolerance
         return blame(differences, tolerance, self.watch.rule.budget.wrong_fail, periods=periods)

@@ -15,7 +15,8 @@ class Run:
     """Consecutive raw records of one source, from position `start` up to `end`.
 
     `positions` and `records` are parallel; `arrivals` are arrival stamps in milliseconds where the source has them.
-    `clock` is the store's clock in milliseconds when the run was read. `drained` says that `end` is the log's end.
+    `clock` is the store's clock in milliseconds when the run was read. `drained` says that `end` is the log's end;
+    `mark` is what the source wants to see again at `end` when it resumes.
     """
 
     source: str
@@ -27,6 +28,7 @@ class Run:
     clock: int
     arrivals: Sequence[int] | None = None
     drained: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Batch:
     start: int
     end: int
     watermark: int
+    mark: str = ""
     accepted: int = 0
     duplicates: int = 0
     layouts: dict[str, Layout] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from monitor.conversations import conversation_hash
 from monitor.joins import join, open_joins
 from monitor.replayable import sample
 from monitor.run import Batch, Run
-from monitor.signals.correction import signatures
+from monitor.signals.correction import Signature, signatures
 from monitor.slices import last_user_text
 from monitor.state import State
 from monitor.tally import Places, Tally
@@ -26,7 +26,7 @@ def step(state: State, run: Run) -> Batch:
 
     `state` has moved on when this returns: if the commit fails, throw it away and restore it from the store.
     """
-    batch = Batch(run.source, run.incarnation, run.start, run.end, watermark=0)
+    batch = Batch(run.source, run.incarnation, run.start, run.end, watermark=0, mark=run.mark)
     admission = Admission(state, run, batch)
     admission.admit_all()
     tally = Tally()
@@ -67,9 +67,9 @@ def _follow(admitted: Admitted, places: Places, tally: Tally) -> tuple[NDArray[n
     served = np.full(len(events), 2, dtype=np.int16)
     talking = [i for i, event in enumerate(events) if event.conversation is not None]
     texts = [last_user_text(events[i]) for i in talking]
-    prints = signatures([text or "" for text in texts])
-    for i, text, signature in zip(talking, texts, prints, strict=True):
-        event = events[i]
+    prints = signatures([text or "" for text in texts], watch.rule.seed)
+    for i, text, row in zip(talking, texts, prints, strict=True):
+        event, signature = events[i], Signature(row.tobytes())
         name = conversation_hash(watch.name, event.conversation or "", watch.rule.seed)
         turn = follow(event, name, admitted.times[i], places.places[places.index[i]], text, signature)
         units[i] = turn.unit

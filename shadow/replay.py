@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ import msgspec
 from monitor.model import Event, Message, Output, Sampling
 from shadow.backends.backend import Backend, Request, TokenScores
 from shadow.errors import NotReplayable, Retry
+
+_log = logging.getLogger(__name__)
 
 
 def request_of(event: Event, max_tokens: int = 256) -> Request:
@@ -100,8 +103,8 @@ def answers(backend: Backend, jobs: Sequence[Job], clock: Clock) -> list[Answer]
             return _batch(backend, jobs, clock)
         except Retry:
             raise
-        except Exception:  # whatever it was, one by one tells whose it is
-            pass
+        except Exception as error:  # whatever it was, one by one tells whose it is
+            _log.warning("%d replays failed together (%s); trying one by one", len(jobs), type(error).__name__)
     return [_one(backend, job, clock) for job in jobs]
 
 

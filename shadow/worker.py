@@ -6,6 +6,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from threading import Event as Stop
 
 from monitor.model import Arm, Event, Missing
@@ -18,6 +19,14 @@ from shadow.replay import Answer, Clock, Job, answers, request_of, second_answer
 REFERENCE = "reference"
 _log = logging.getLogger(__name__)
 _Arms = dict[tuple[str, Arm], Answer]
+
+
+@dataclass(slots=True)
+class _Done:
+    """What becomes of one batch: results to keep, and pairs to give back by reason."""
+
+    results: list[ArmResult] = field(default_factory=list)
+    released: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 class ShadowWorker:
@@ -71,33 +80,31 @@ class ShadowWorker:
         Raises `Retry` if the queue does not answer; what is not finished comes back when its lease expires.
         """
         tasks = self.queue.lease(self.limit, self.name, self.lease)
-        if not tasks:
-            return 0
-        results: list[ArmResult] = []
-        released: dict[str, list[str]] = defaultdict(list)
-        jobs: dict[str, Job] = {}
-        for task in tasks:
-            try:
-                event = self.decode(task.event)
-                request = request_of(event, self.max_tokens.get(task.deployment, 256))
-                jobs[task.pair_id] = Job(task.pair_id, event, request)
-            except NotReplayable:
-                results += [_absent(task.pair_id, arm, Missing.NOT_REPLAYABLE) for arm in task.arms]
-            except Exception as error:  # the message may hold text of the event
-                released[f"undecodable: {type(error).__name__}"].append(task.pair_id)
+        done = _Done()
+        jobs = {task.pair_id: job for task in tasks if (job := self._job(task, done)) is not None}
         open_tasks = [task for task in tasks if task.pair_id in jobs]
         found = self._ask(open_tasks, jobs)
         for task in open_tasks:
-            done, failure = self._results(task, jobs[task.pair_id], found)
-            results += done
-            if failure is not None:
-                released[failure].append(task.pair_id)
-        if results:
-            self.queue.finish(results)
-        for reason, pair_ids in released.items():
+            self._close(task, jobs[task.pair_id], found, done)
+        if done.results:
+            self.queue.finish(done.results)
+        for reason, pair_ids in done.released.items():
             _log.warning("released %d replays: %s", len(pair_ids), reason)
             self.queue.release(pair_ids, reason)
         return len(tasks)
+
+    def _job(self, task: ReplayTask, done: _Done) -> Job | None:
+        """The task parsed, or None with its end noted in `done`."""
+        try:
+            event = self.decode(task.event)
+            request = request_of(event, self.max_tokens.get(task.deployment, 256))
+        except NotReplayable:
+            done.results += [_absent(task.pair_id, arm, Missing.NOT_REPLAYABLE) for arm in task.arms]
+        except Exception as error:  # the message may hold text of the event
+            done.released[f"undecodable: {type(error).__name__}"].append(task.pair_id)
+        else:
+            return Job(task.pair_id, event, request)
+        return None
 
     def _ask(self, tasks: Sequence[ReplayTask], jobs: Mapping[str, Job]) -> _Arms:
         """Every arm of every task, one pass per backend and kind of arm."""
@@ -117,19 +124,18 @@ class ShadowWorker:
     def _backend(self, task: ReplayTask, arm: Arm) -> Backend | None:
         return self.arms.get((task.deployment, task.variant if arm is Arm.DEPLOYED else REFERENCE))
 
-    def _results(self, task: ReplayTask, job: Job, found: _Arms) -> tuple[list[ArmResult], str | None]:
-        """The results of a task, or the failure for which all of it is given back."""
-        reference = found.get((task.pair_id, Arm.REFERENCE))
-        results = []
-        for arm in task.arms:
-            answer = found.get((task.pair_id, arm))
-            if answer is not None and answer.failure is not None:
-                return [], answer.failure
+    def _close(self, task: ReplayTask, job: Job, found: _Arms, done: _Done) -> None:
+        """Notes the results of all arms of a task, or the failure for which all of it is given back."""
+        given = {arm: found.get((task.pair_id, arm)) for arm in task.arms}
+        failure = next((answer.failure for answer in given.values() if answer and answer.failure), None)
+        if failure is None:
             try:
-                results.append(self._result(job, arm, answer, reference))
+                reference = given.get(Arm.REFERENCE)
+                done.results += [self._result(job, arm, answer, reference) for arm, answer in given.items()]
             except Exception as error:  # the message may hold text of the output
-                return [], f"judge failed: {type(error).__name__}"
-        return results, None
+                failure = f"judge failed: {type(error).__name__}"
+        if failure is not None:
+            done.released[failure].append(task.pair_id)
 
     def _result(self, job: Job, arm: Arm, answer: Answer | None, reference: Answer | None) -> ArmResult:
         if answer is None:

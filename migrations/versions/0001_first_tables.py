@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -188,6 +187,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("incarnation", sa.Text(), nullable=False),
         sa.Column("next", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
         sa.Column("watermark", sa.BigInteger(), nullable=False),
         sa.Column("closed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_position")),

@@ -8,7 +8,7 @@ of the binomial tail bound
 simultaneously over the H spans. The null of the live detector is
 
     rate <= factor x max_h u_h       (the plan declares no swing; factor 1.5: half as much again as the worst hour)
-    rate <= (1 + swing) x u_all      (the plan declares a swing around the pooled rate; then level / 1)
+    rate <= (1 + swing) x u_all      (the plan declares a swing around the pooled rate; u_all at `level` itself)
 
 Guarantee: with probability at least 1 - level over the baseline, the bound is at or above the widened true
 rate, and then the detector's promise holds for every live rate that stays within the widening. The uncertainty

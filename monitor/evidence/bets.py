@@ -25,8 +25,8 @@ E[v (x - m) | past] <= 0 for the inverse-probability mean.
 E(m) falls as m grows, which is what makes `interval` an inversion by bisection.
 
 Sources: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 86 (2024),
-eq. 23 (capital process) and section 4 (betting); Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform,
-nonparametric, nonasymptotic confidence sequences", Ann. Statist. 49 (2021), section 3 (mixtures); Ville, "Etude
+capital processes and their mixtures over bets; Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform,
+nonparametric, nonasymptotic confidence sequences", Ann. Statist. 49 (2021), mixture boundaries; Ville, "Etude
 critique de la notion de collectif" (1939); Shafer, "Testing by betting", JRSS-A 184 (2021). Constant shares in
 cash and stock, mixed: Cover, "Universal portfolios", Math. Finance 1 (1991).
 """

@@ -17,7 +17,7 @@ The start of the change is, for the component with the largest weighted sum, the
 sum of log L is largest (the last reset of its CUSUM). It is an estimate without a bound.
 
 Source: Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for sequential change detection",
-New England J. Stat. Data Sci. 2 (2024), definitions 2.2 and 2.6, theorem 2.4; mixtures in section 4.
+New England J. Stat. Data Sci. 2 (2024): Shiryaev-Roberts e-detectors, their mixtures, the bound on the run length.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ upper < tolerance exactly when it is all-clear at alpha_upper, up to the roundin
 The bisection stops after a fixed number of halvings and returns the end that was ruled out (or the end of the
 range), so it rounds outward, by less than 1e-7.
 
-Source: Waudby-Smith and Ramdas, JRSS-B 86 (2024), theorem 1 (inversion of capital processes).
+Source: Waudby-Smith and Ramdas, JRSS-B 86 (2024), betting confidence sequences (inverted capital processes).
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from monitor.model import Interval
 HALVINGS = 26
 
 
-def _lower(support: Support, counts: Counts, alpha: float | Floats, low: float, high: float, weights: Support | None) -> Floats:
+def _lower(
+    support: Support, counts: Counts, alpha: float | Floats, low: float, high: float, weights: Support | None
+) -> Floats:
     batch = np.asarray(counts).shape[:-1]
     out, inside = np.full(batch, low), np.full(batch, high)
     threshold = -np.log(alpha)

@@ -14,7 +14,7 @@ passes in all of them.
 Conditions: those of `bets` within a window; blocks are sealed and their ends do not peek (boundaries are stopping
 times of past counts); block ends are stored, as another cut gives other windows.
 
-Sources: Howard et al., Ann. Statist. 49 (2021), section 3 (stitching: a budget over epochs); the e-process within
+Sources: Howard et al., Ann. Statist. 49 (2021), stitching (a budget over epochs); the e-process within
 a window: see `bets`.
 """
 
@@ -84,8 +84,9 @@ def size_for(tolerance: float, alpha: float) -> int:
     """Pairs in the first epoch: enough to pass at no harm and a discordance of `tolerance` each way.
 
     There the best bet grows by 0.22 x tolerance a pair; 6 log(2/alpha) / tolerance leaves a quarter for the mixture.
+    A tolerance under a thousandth counts as one.
     """
-    return max(1, math.ceil(6.0 * math.log(2.0 / alpha) / tolerance))
+    return math.ceil(6.0 * math.log(2.0 / alpha) / max(tolerance, 0.001))
 
 
 def fresh(categories: int, batch: tuple[int, ...] = ()) -> WindowState:

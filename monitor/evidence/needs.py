@@ -13,7 +13,7 @@ If the mean is at the margin, g is 0 both ways and the answer is never, as it is
 Conditions: none are needed, as this is a forecast and no claim: half of all checks take longer. Before the first
 pair the forecast assumes no harm and a discordance of `tolerance` each way.
 
-Source: Waudby-Smith and Ramdas, JRSS-B 86 (2024), section 4 (growth of log wealth); Kelly, "A new interpretation
+Source: Waudby-Smith and Ramdas, JRSS-B 86 (2024), growth of log wealth; Kelly, "A new interpretation
 of information rate", Bell Syst. Tech. J. 35 (1956).
 """
 
@@ -98,7 +98,7 @@ def _shares(support: Support, sums: Floats, tolerance: float) -> Floats:
     values = np.asarray(support, np.float64)
     smooth = sums.copy()
     none_yet = sums.sum(axis=-1) == 0
-    smooth[..., np.argmin(np.abs(values))] += np.where(none_yet, max(0.5 / tolerance - 1.0, 0.0), 0.0)
+    smooth[..., np.argmin(np.abs(values))] += np.where(none_yet, 0.5 / max(tolerance, 0.001), 0.0)
     smooth[..., np.argmin(values)] += 0.5
     smooth[..., np.argmax(values)] += 0.5
     return np.asarray(smooth / smooth.sum(axis=-1, keepdims=True))

@@ -77,15 +77,19 @@ def from_totals(worse: int, better: int, n: int, excluded: int = 0) -> PairedCou
     return PairedCounts(YES_NO, (better, n - worse - better, worse), excluded)
 
 
-def across_levels(levels: Iterable[tuple[float, PairedCounts]]) -> PairedCounts:
-    """Pairs sampled at unequal inclusion probabilities, each above 0, as one weighted check."""
-    parts = [(p, pairs) for p, pairs in levels if pairs.n or pairs.excluded]
-    if not parts:
-        return PairedCounts(YES_NO, (0, 0, 0))
-    least = min(p for p, _ in parts)
+def across_levels(levels: Iterable[tuple[float, PairedCounts]], least: float) -> PairedCounts:
+    """Pairs sampled at unequal inclusion probabilities p, as one weighted check with weights least / p.
+
+    `least` is the smallest p that the plan declares, above 0: were it the smallest seen so far, old bets would
+    change their size later, and the guarantee would go. ValueError for a p under it. Give the levels in a fixed
+    order, empty ones too, so that supports agree from look to look.
+    """
+    parts = list(levels)
+    if least <= 0 or any(p < least for p, _ in parts):
+        raise ValueError("an inclusion probability lies under the smallest declared one")
     return PairedCounts(
         tuple(x for _, pairs in parts for x in pairs.support),
         tuple(n for _, pairs in parts for n in pairs.counts),
         sum(pairs.excluded for _, pairs in parts),
-        tuple(least / p for p, pairs in parts for _ in pairs.support) if len(parts) > 1 else None,
+        tuple(least / p for p, pairs in parts for _ in pairs.support),
     )

@@ -3,11 +3,11 @@
 An alert is one opening of one *identity* (deployment, variant, kind, slice, signal, direction). What happened to
 it is an append-only list of transitions, each at most once:
 
-    opened ─► [silenced] ─► notified | grouped ─► [acknowledged] ─► resolved ─► [cleared]
+    opened ─► [silenced] ─► notified | grouped ─► [acknowledged] ─► resolved ─► [concluded] [cleared]
 
-`silenced`, `notified` and `grouped` say what became of its notification, `cleared` that the evidence of a resolved
-alert went away, so that the identity may open anew. `resolved` is terminal: a new opening is a new alert, whose id
-is the identity's with `-2`, `-3`, … behind.
+`silenced`, `notified` and `grouped` say what became of its notification; `concluded`, that its receivers were told
+that the whole group is over; `cleared`, that the evidence of a resolved alert went away, so that the identity may
+open anew. `resolved` is terminal: a new opening is a new alert, whose id is the identity's with `-2`, `-3`, … behind.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Word(StrEnum):
     GROUPED = "grouped"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+    CONCLUDED = "concluded"
     CLEARED = "cleared"
 
 
@@ -127,15 +128,22 @@ def ruling(words: Iterable[Word], word: Word) -> Ruling:
         return Ruling(not happened, "nothing happened yet" if not happened else "the alert was opened before")
     if Word.OPENED not in happened:
         return Ruling(False, "there is no such alert")
-    if word is Word.CLEARED:
-        resolved = Word.RESOLVED in happened
-        return Ruling(resolved, "the evidence went away" if resolved else "only a resolved alert can be cleared")
+    if word in (Word.CLEARED, Word.CONCLUDED):
+        return _afterwards(happened, word)
     if Word.RESOLVED in happened:
         return Ruling(False, "the alert is resolved")
     settled = happened & {Word.NOTIFIED, Word.GROUPED}
     if word in (Word.SILENCED, Word.NOTIFIED, Word.GROUPED) and settled:
         return Ruling(False, f"its notification is {settled.pop()}")
     return Ruling(True, "the alert is open")
+
+
+def _afterwards(happened: set[Word], word: Word) -> Ruling:
+    if Word.RESOLVED not in happened:
+        return Ruling(False, f"only a resolved alert can be {word}")
+    if word is Word.CONCLUDED and Word.NOTIFIED not in happened:
+        return Ruling(False, "nobody was notified of it")
+    return Ruling(True, "the alert is resolved")
 
 
 def edit(alert: Alert, word: Word, at: int, by: str, reason: str) -> Alert | Ruling:

@@ -9,7 +9,7 @@ is. Called again with the same look, nothing happens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from monitor.model import Finding
@@ -36,19 +36,35 @@ class Reaction:
 
 
 def react(
-    alerts: Sequence[Alert], findings: Sequence[Finding], serving: bool, silences: Sequence[Silence], now: int
+    alerts: Sequence[Alert],
+    findings: Sequence[Finding],
+    silences: Sequence[Silence],
+    now: int,
+    *,
+    serving: bool = True,
+    fresh: bool = True,
 ) -> Reaction:
     """What a look with these findings does to all alerts that its variant ever had."""
     reaction = Reaction({alert.id: alert for alert in alerts})
     found = {identity(finding): finding for finding in reversed(findings)} if serving else {}
     for alert in alerts:
-        _close(reaction, alert, alert.identity in found, serving, now)
+        if fresh or not serving:
+            _close(reaction, alert, alert.identity in found, serving, now)
     for name, finding in found.items():
         _open(reaction, name, finding, now)
     for alert in sorted(reaction.alerts.values(), key=_urgency):
         if alert.state is not State.RESOLVED:
             _notify(reaction, alert, silences, now)
+    for alert in over(reaction.alerts.values()):
+        reaction.edit(alert, Word.CONCLUDED, now, "no alert of its group is open")
     return reaction
+
+
+def over(alerts: Iterable[Alert]) -> list[Alert]:
+    """The notified alerts of groups that have no open alert any more, and of which nobody was told so yet."""
+    known = list(alerts)
+    running = {alert.group for alert in known if alert.state is not State.RESOLVED}
+    return [a for a in known if a.group not in running and a.find(Word.NOTIFIED) and not a.find(Word.CONCLUDED)]
 
 
 def _close(reaction: Reaction, alert: Alert, present: bool, serving: bool, now: int) -> None:

@@ -18,7 +18,7 @@ import re2
 from monitor.errors import IntegrityError
 from monitor.model import Definition
 from monitor.signals.family import sealed
-from monitor.signals.text import EMPTY, WIDTH, Words16, compare, longest, pack_ends, sign, word_hashes
+from monitor.signals.text import EMPTY, WIDTH, Words16, compare, pack_ends, sign, word_hashes
 
 END = 2048
 """Of a prompt longer than twice this, so many bytes at each end are read, and its length."""
@@ -34,6 +34,7 @@ Kind = Literal["repeated", "rephrased", "phrase", "regenerate", "edit"]
 
 _FILLERS = "no+|nope|nah|but|and|so|oh|ok|okay|wait|hey|hmm+|um+|uh|well|sorry|again|actually|yes|yeah|lol|wow|what"
 _SENTENCE = rf"(?:^|[.!?;,:\n-] ?)[\s\"]*(?:(?:{_FILLERS})[ ,.!?]+)*"
+_MOST = 2 * END + 32
 _LIKENESS: tuple[Likeness | None, ...] = (None, "repeated", "rephrased")
 
 
@@ -67,7 +68,7 @@ def signatures(texts: Sequence[str], key: int = 0) -> Words16:
     """
     buffer, offsets = pack_ends(texts, END)
     rows = np.full((len(texts), WIDTH), EMPTY, dtype="<u2")
-    sign(buffer, offsets, longest(offsets), _stopped(), np.uint64(key & 0xFFFF_FFFF_FFFF_FFFF), rows)
+    sign(buffer, offsets, _MOST, _stopped(), np.uint64(key & 0xFFFF_FFFF_FFFF_FFFF), rows)
     return rows
 
 

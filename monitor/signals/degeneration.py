@@ -34,8 +34,13 @@ def length(output: Output) -> int:
     return characters + sum(len(call.arguments) for call in output.tool_calls)
 
 
-def length_value(output: Output) -> int:
-    """log2(1 + characters) over 16 octaves as 0…65,535, so that lengths of pairs can be tested like scores."""
+def length_value(output: Output) -> int | None:
+    """log2(1 + characters) over 16 octaves as 0…65,535, so that lengths of pairs can be tested like scores.
+
+    None where the answer was not logged: no text and no calls.
+    """
+    if output.text is None and not output.tool_calls:
+        return None
     return min(65_535, round(math.log2(1 + length(output)) * 65_535 / _OCTAVES))
 
 
@@ -79,7 +84,8 @@ def _code(event: Event, output: Output | None) -> int:
     code += (length(output) if output.tool_calls else len(text)) << _LENGTH
     if text[0] in _INVISIBLE and not text.strip(_INVISIBLE):
         return code + (int(not output.tool_calls) << _EMPTY) + (NO_CONTENT << _LANGUAGE)
-    question = _question(event)
+    messages = event.messages
+    question = messages[-1].content if messages and messages[-1].role == "user" else _question(event)
     if not question:
         return code + (NOT_OBSERVED << _LANGUAGE)
     if (text.isascii() or mostly_ascii(text)) and (question.isascii() or mostly_ascii(question)):
@@ -113,11 +119,7 @@ def _unpacked(codes: Sequence[int], events: Sequence[Event], outputs: Sequence[O
 
 def _question(event: Event) -> str:
     """The last user message, or nothing."""
-    messages = event.messages
-    if not messages:
-        return ""
-    if messages[-1].role == "user":
-        return messages[-1].content or ""
+    messages = event.messages or ()
     return next((message.content or "" for message in reversed(messages) if message.role == "user"), "")
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from monitor.model import Definition, Event, Output
 from monitor.signals.family import Cells, sealed
-from monitor.signals.text import Offsets, classify, collect, longest, pack
+from monitor.signals.text import Offsets, classify, collect, pack
 
 CAP = 400
 """Only this many bytes of an output are read."""
@@ -112,5 +112,5 @@ def slots(texts: Iterable[str]) -> tuple[Offsets, Offsets]:
     buffer, offsets = pack(list(texts), CAP)
     starts = np.zeros(len(offsets), dtype=np.int64)
     found = np.empty(2 * len(buffer) + MOST, dtype=np.int64)
-    collect(buffer, offsets, longest(offsets), _DOWN, 1 << BITS, starts, found)
+    collect(buffer, offsets, CAP, _DOWN, 1 << BITS, starts, found)
     return starts, found[: starts[-1]]

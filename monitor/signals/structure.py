@@ -16,6 +16,8 @@ from monitor.signals.schema_cache import Compiling, IsValid, compiled, first_err
 OK, BAD, NO_CONTENT, NO_SCHEMA, NO_CALL = range(5)
 _CELLS = ("ok", "bad", "no_content", "no_schema", "no_call")
 _OPTIONAL = frozenset((None, "auto", "none"))
+_JSON = ("json_schema", "json_object")
+_WORST = {OK: 0, NO_SCHEMA: 1, BAD: 2}
 _ROW = tuple((i // 20, i // 5 % 4, i % 5) for i in range(80))
 _ROWS = np.array(_ROW, dtype=np.int16)
 
@@ -31,7 +33,6 @@ _PARSES, _VALID, _INVALID = _packed(OK, NO_SCHEMA), _packed(OK, OK), _packed(OK,
 
 # What an event has that offers no tools: told by identity, because a look into raw bytes costs more.
 _NO_TOOLS = Event(id="", deployment="", variant="", time=0.0).tools
-
 
 _loads = orjson.loads
 _Tools = dict[str, IsValid | None]
@@ -56,10 +57,6 @@ def _parameters(raw: bytes) -> dict[str, Any]:
 def _tool_checks(raw: bytes) -> _Tools:
     validators = {name: compiled(schema) for name, schema in _parameters(raw).items()}
     return {name: None if found is None else found.is_valid for name, found in validators.items()}
-
-
-def _demands_json(wanted: ResponseFormat | None) -> bool:
-    return wanted is not None and wanted.type in ("json_schema", "json_object")
 
 
 class Structure:
@@ -89,8 +86,7 @@ class Structure:
     def _code(self, event: Event, output: Output | None) -> int:
         """The three cells packed into one number: json * 20 + schema * 5 + tool_call."""
         wanted = event.response_format
-        asked = wanted is not None and (wanted.type == "json_schema" or wanted.type == "json_object")
-        code = self._text(wanted, output) if asked else _NOTHING  # type: ignore[arg-type]
+        code = _NOTHING if wanted is None or wanted.type not in _JSON else self._text(wanted, output)
         tools = event.tools
         return code if tools is _NO_TOOLS else code - NO_SCHEMA + self._calls(event, tools, output)
 
@@ -121,9 +117,6 @@ class Structure:
         return max((_call(offered, call) for call in output.tool_calls), key=_WORST.__getitem__)
 
 
-_WORST = {OK: 0, NO_SCHEMA: 1, BAD: 2}
-
-
 def _call(offered: _Tools, call: ToolCall) -> int:
     if call.name not in offered:
         return BAD
@@ -144,12 +137,19 @@ def explain(event: Event, output: Output) -> Failure | None:
     `required` (a call was demanded and none came).
     """
     wanted = event.response_format
-    if wanted is not None and _demands_json(wanted) and output.text is not None:
-        schema = b"true" if wanted.json_schema is None else bytes(wanted.json_schema.schema)
-        failure = _first_failure(output.text, schema) if output.text or not output.tool_calls else None
+    if wanted is not None and wanted.type in _JSON and (output.text or not output.tool_calls):
+        failure = _explain_text(wanted, output.text)
         if failure is not None:
             return failure
     return _explain_calls(event, _parameters(bytes(event.tools)), output)
+
+
+def _explain_text(wanted: ResponseFormat, text: str | None) -> Failure | None:
+    try:
+        schema = True if wanted.json_schema is None else _loads(bytes(wanted.json_schema.schema))
+    except orjson.JSONDecodeError:
+        schema = True
+    return None if text is None else _first_failure(text, schema)
 
 
 def _explain_calls(event: Event, offered: dict[str, Any], output: Output) -> Failure | None:
@@ -157,7 +157,7 @@ def _explain_calls(event: Event, offered: dict[str, Any], output: Output) -> Fai
         place = f"/tool_calls/{number}"
         if call.name not in offered:
             return f"{place}/name", "unknown_tool"
-        failure = _first_failure(call.arguments, orjson.dumps(offered[call.name]))
+        failure = _first_failure(call.arguments, offered[call.name])
         if failure is not None:
             return f"{place}/arguments{failure[0]}", failure[1]
     choice = None if event.sampling is None else event.sampling.tool_choice
@@ -165,12 +165,9 @@ def _explain_calls(event: Event, offered: dict[str, Any], output: Output) -> Fai
     return ("/tool_calls", "required") if missing else None
 
 
-def _first_failure(text: str, schema: bytes) -> Failure | None:
+def _first_failure(text: str, schema: Any) -> Failure | None:
     try:
         value = _loads(text)
     except ValueError:
         return "", "parse"
-    try:
-        return first_error(_loads(schema), value)
-    except orjson.JSONDecodeError:
-        return None
+    return first_error(schema, value)

@@ -81,11 +81,6 @@ def _end_to_end(parts: Sequence[bytes]) -> tuple[Bytes, Offsets]:
     return np.frombuffer(b"".join(parts) or b"\0", dtype=np.uint8), offsets
 
 
-def longest(offsets: Offsets) -> int:
-    """The bytes of the longest text."""
-    return int(np.diff(offsets).max(initial=0))
-
-
 @njit(cache=True)
 def word_hashes(buffer: Bytes, start: int, stop: int, out: Hashes) -> int:
     """Write the hash of each word of `buffer[start:stop]` to `out`; returns how many there are.
@@ -241,7 +236,7 @@ def sign(buffer: Bytes, offsets: Offsets, most: int, stopped: Words16, key: np.u
 
 @njit(cache=True)
 def compare(before: Words16, after: Words16) -> int:
-    """DIFFERENT, REPEATED or REPHRASED: nearly no new word, no new number, and not just a small part of the first."""
+    """DIFFERENT, REPEATED or REPHRASED: short, no new word, no new number, and not just a small part of the first."""
     if after[WORDS] < LEAST_WORDS:
         return DIFFERENT
     if (before[:4] == after[:4]).all():
@@ -253,7 +248,6 @@ def compare(before: Words16, after: Words16) -> int:
         other += before[place] != EMPTY
         shared += held and before[place] == after[place]
     fresh_number = after[NUMBERS] != 0 and after[NUMBERS] != before[NUMBERS]
-    allowed = 20 if size > BINS // 2 else 5  # long prompts are often one template with another filling
-    if fresh_number or size < LEAST_WORDS or allowed * (size - shared) > size:
+    if fresh_number or size != shared or size < LEAST_WORDS or size > BINS // 2:
         return DIFFERENT
-    return REPHRASED if 5 * shared >= 2 * (size + other - shared) else DIFFERENT
+    return REPHRASED if 5 * shared >= 2 * other else DIFFERENT

@@ -1,0 +1,1 @@
+"""The HTTP API: one router file per resource, JSON for everything, also for errors."""

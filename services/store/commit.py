@@ -24,23 +24,30 @@ def writing(engine: Engine) -> Connection:
     return engine.connect().execution_options(writes=True)
 
 
-def register(engine: Engine, source: str, incarnation: str) -> int:
-    """The position of a source, made at 0 if it is new; raises `GapError` if the source is another incarnation.
+def register(engine: Engine, source: str, incarnation: str) -> tuple[int, str]:
+    """The position and mark of a source, made at 0 if it is new; `GapError` if it is another incarnation.
 
     From its registration on, a source holds up sealing until its watermark has passed.
     """
     with writing(engine) as connection, connection.begin():
         row = connection.execute(sa.select(t.position).where(t.position.c.source == source)).one_or_none()
         if row is None:
-            values = {"source": source, "incarnation": incarnation, "next": 0, "watermark": 0, "closed": False}
+            values = {
+                "source": source,
+                "incarnation": incarnation,
+                "next": 0,
+                "mark": "",
+                "watermark": 0,
+                "closed": False,
+            }
             connection.execute(sa.insert(t.position).values(values))
-            return 0
+            return 0, ""
         if row.incarnation != incarnation:
             raise GapError(
                 f"{source} is not the log that was read before (its beginning differs); give it another name"
             )
         connection.execute(sa.update(t.position).where(t.position.c.source == source).values(closed=False))
-        return int(row.next)
+        return int(row.next), str(row.mark)
 
 
 def close(engine: Engine, source: str) -> None:
@@ -75,7 +82,7 @@ def _fence(connection: Connection, batch: Batch) -> None:
             t.position.c.incarnation == batch.incarnation,
             t.position.c.next == batch.start,
         )
-        .values(next=batch.end, watermark=batch.watermark)
+        .values(next=batch.end, watermark=batch.watermark, mark=batch.mark)
     )
     if moved.rowcount != 1:
         raise FenceError(f"{batch.source} no longer stands at {batch.start}")

@@ -38,6 +38,7 @@ position = sa.Table(
     _key("source"),
     sa.Column("incarnation", Text, nullable=False),
     sa.Column("next", Big, nullable=False),
+    sa.Column("mark", Text, nullable=False),
     sa.Column("watermark", Big, nullable=False),
     sa.Column("closed", sa.Boolean, nullable=False),
 )

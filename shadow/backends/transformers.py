@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,15 @@ from torch import Tensor
 
 from monitor.model import Output
 from shadow.backends.backend import FULL_VOCABULARY, TOP, Request, TokenScores
+from shadow.backends.batches import by_area, by_length
 from shadow.backends.chat import Chat
 from shadow.backends.greedy import Continuation, answer_logprobs, continue_greedily, one_token_contexts
 from shadow.backends.quantization import quantize, quiet
 from shadow.errors import BackendError, NotReplayable
 from shadow.fidelity import rarity_strata
+
+LOGITS = 2**26
+"""At most so many logits are held for one batch of more than one answer (256 MB)."""
 
 
 def _read(folder: Path, dtype: str) -> tuple[Any, Any]:
@@ -98,7 +102,8 @@ class TransformersBackend:
             for score, limit in zip(scores or [None] * len(requests), limits, strict=True)
         ]
         short = [n for n, answer in enumerate(answers) if not answer.ended and len(answer.tokens) < limits[n]]
-        for part in self._parts(short, lambda n: len(prompts[n]) + len(answers[n].tokens)):
+        lengths = [len(prompt) + len(answer.tokens) for prompt, answer in zip(prompts, answers, strict=True)]
+        for part in by_length(lengths, short, self.batch):
             more = continue_greedily(
                 self.model,
                 [[*prompts[n], *answers[n].tokens] for n in part],
@@ -122,16 +127,12 @@ class TransformersBackend:
         ]
         scores: list[TokenScores | None] = [None] * len(requests)
         numbers = [number for number, answer in enumerate(answers) if answer]
-        for part in self._parts(numbers, lambda n: len(prompts[n])):
+        area = LOGITS // self.vocabulary
+        for part in by_area([*map(len, prompts)], [*map(len, answers)], numbers, self.batch, area):
             tables = answer_logprobs(self.model, [prompts[n] for n in part], [answers[n] for n in part], self._pad)
             for n, table in zip(part, tables, strict=True):
                 scores[n] = self._scores(len(prompts[n]), answers[n], table)
         return scores
-
-    def _parts(self, numbers: Sequence[int], length: Callable[[int], int]) -> Iterator[list[int]]:
-        ordered = sorted(numbers, key=lambda n: (length(n), n))
-        for start in range(0, len(ordered), self.batch):
-            yield ordered[start : start + self.batch]
 
     def _scores(self, context: int, answer: Sequence[int], table: Tensor) -> TokenScores:
         tokens = np.array(answer, dtype=np.int32)

@@ -69,7 +69,9 @@ def compiled(model: Any) -> Callable[..., Any]:
     return fast
 
 
-def train(model: Any, corpus: Corpus, seconds: float, peak: float = PEAK, early: float = EARLY) -> None:
+def train(
+    model: Any, corpus: Corpus, seconds: float, checkpoint: Path, peak: float = PEAK, early: float = EARLY
+) -> None:
     """Trains in place for a given time. The schedule follows the clock: slower machines get fewer steps."""
     decayed = [weight for weight in model.parameters() if weight.ndim > 1]
     plain = [weight for weight in model.parameters() if weight.ndim == 1]

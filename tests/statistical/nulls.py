@@ -62,3 +62,11 @@ def simulate(world: World, *, runs: int, blocks: int, size: int, seed: int) -> I
         table[block] = rng.multinomial(size, world(rng, sums, block))
         sums = sums + table[block]
     return table
+
+
+def ever(statistic: Callable[[Ints], Floats], sums: Ints, threshold: float) -> npt.NDArray[np.bool_]:
+    """Runs (R,) in which the statistic of the sums (T, R, J) reached the threshold at some look."""
+    reached = np.zeros(sums.shape[1:-1], np.bool_)
+    for looks in np.array_split(sums, -(-len(sums) // 5)):
+        reached |= (statistic(looks) >= threshold).any(axis=0)
+    return reached

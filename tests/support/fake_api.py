@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,12 +99,9 @@ class World:
              "reason": "Every gating check lies under its tolerance.", **common, "last_seen": DEPLOY + 40},
             {"name": BF16, "format": full, "cost": 1.0, "serving": False, "decision": None, "reason": "", **common},
         ]  # fmt: skip
-        reference = self.deployment_reference
-        return [{"is_reference": row["name"] == reference, **row} for row in rows]
-
-    @property
-    def deployment_reference(self) -> str | None:
-        return None if self.state == "no_reference" else BF16
+        if self.state == "no_reference":
+            return [{**row, "is_reference": False, "decision": "hold", "reason": self.reason()} for row in rows]
+        return [{"is_reference": row["name"] == BF16, **row} for row in rows]
 
     def reason(self) -> str:
         if self.bad:
@@ -153,7 +151,7 @@ class World:
 
     def check(self, where: str, signal: str, accepted: float, step: int) -> Row:
         bad = self.bad and signal == "schema" and where in ("strict-json", "all")
-        waiting = where == "long-context" and signal == "tool_call"
+        waiting = self.state != "healthy" and where == "long-context" and signal == "tool_call"
         waiting = waiting or (self.state in ("hold", "stale") and where == "strict-json" and signal == "schema")
         estimate = {"strict-json": 0.123, "all": 0.041}[where] if bad else 0.004 * math.sin(step * 2.1)
         wide = 0.03 if waiting else 0.044 if where == "strict-json" and bad else 0.012
@@ -372,10 +370,19 @@ def _routes(world: World) -> APIRouter:
     return router
 
 
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def serve() -> Iterator[str]:
     """The running server's address."""
-    config = uvicorn.Config(create_app(), host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        create_app(), host="127.0.0.1", port=0, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

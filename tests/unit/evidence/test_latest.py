@@ -74,3 +74,4 @@ def test_negative_counts_cannot_be() -> None:
 def test_the_default_size_follows_the_tolerance() -> None:
     assert latest.size_for(0.005, 0.05) == 4427
     assert latest.size_for(0.05, 0.05) == 443
+    assert latest.size_for(0.0, 0.05) == latest.size_for(0.001, 0.05)

@@ -69,3 +69,8 @@ def test_the_forecast_meets_what_then_happens_within_a_factor_of_two() -> None:
         sums = start + rng.multinomial(1, shares, size=2000).cumsum(axis=0)
         waits.append(int(np.argmax(log_evidence(YES_NO, sums, 0.02) >= FAIL)))
     assert 0.5 < np.median(waits) / need.pairs < 2.0
+
+
+def test_a_tolerance_of_nought_is_forecast_too() -> None:
+    assert needs(YES_NO, (0, 40, 6), 0.0, FAIL, CLEAR).towards == "fail"
+    assert needs(YES_NO, (0, 0, 0), 0.0, FAIL, CLEAR) is None

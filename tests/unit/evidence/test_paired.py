@@ -48,13 +48,15 @@ def test_totals_must_fit() -> None:
         PairedCounts(YES_NO, (1, 1, 1), excluded=-1)
 
 
-def test_levels_are_weighted_only_where_unequal() -> None:
+def test_levels_are_weighted_by_the_smallest_declared_one() -> None:
     part = from_totals(5, 1, 50, 2)
-    assert across_levels([(0.1, part)]) == part
-    both = across_levels([(0.1, part), (1.0, from_totals(9, 0, 30, 1))])
+    both = across_levels([(0.1, part), (1.0, from_totals(9, 0, 30, 1))], 0.1)
     assert both.weights == (1.0,) * 3 + (0.1,) * 3
     assert (both.n, both.excluded) == (80, 3)
-    assert across_levels([]).n == 0
+    early = across_levels([(1.0, part), (0.1, from_totals(0, 0, 0))], 0.1)
+    assert early.weights[:3] == both.weights[3:]
+    with pytest.raises(ValueError, match="smallest declared"):
+        across_levels([(0.05, part)], 0.1)
 
 
 def assess(pairs: PairedCounts, blocks: list[tuple[int, ...]]) -> PairedResult:
@@ -127,7 +129,7 @@ def test_a_whole_grid_is_assessed_as_each_check_alone() -> None:
 
 
 def test_unequally_sampled_pairs_are_assessed_with_their_weights() -> None:
-    pairs = across_levels([(0.1, from_totals(5, 5, 800)), (1.0, from_totals(60, 0, 200))])
+    pairs = across_levels([(0.1, from_totals(5, 5, 800)), (1.0, from_totals(60, 0, 200))], 0.1)
     result = assess_pairs(pairs, BAR, RULE, latest.fold(RULE, [pairs.counts]))
     assert result.harm.estimate == pytest.approx(60 / 8200)
     assert not result.harmful

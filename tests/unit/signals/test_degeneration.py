@@ -205,6 +205,7 @@ def test_length_is_text_and_arguments_in_half_octaves() -> None:
 def test_length_values_grow_with_length_up_to_their_bound() -> None:
     values = [length_value(Output(text="x" * n)) for n in (0, 1, 3, 255, 65_535, 100_000)]
     assert values == [0, 4_096, 8_192, 32_768, 65_535, 65_535]
+    assert length_value(Output()) is None
 
 
 def test_no_length_value_lies_so_near_to_a_half_that_two_machines_could_disagree() -> None:

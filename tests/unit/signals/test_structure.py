@@ -239,6 +239,10 @@ def test_hostile_json_is_judged_and_never_raises(text: str, expected: str) -> No
 def test_schemas_nested_beyond_what_compiles_are_no_schema() -> None:
     deep = msgspec.Raw(b'{"not":' * 900 + b"true" + b"}" * 900)
     assert cells(event(deep), "[]")[1] == "no_schema"
+    tools = msgspec.Raw(b'[{"function":{"name":"f","parameters":' + bytes(deep) + b"}}]")
+    output = Output(tool_calls=(ToolCall("f"),))
+    assert cells(event(tools=tools), output)[2] == "no_schema"
+    assert explain(event(tools=tools), output) is None
 
 
 JSON = st.recursive(

@@ -1,0 +1,44 @@
+"""`/v1/series`: sealed facts over time, for display."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from services.api.context import Shared, Time
+from services.api.reply import reply
+from services.store.read_series import Key, read_series, totals
+
+router = APIRouter()
+Part = Annotated[str, Query(alias="slice")]
+
+
+@router.get("/v1/series")
+def series(
+    context: Shared,
+    deployment: str,
+    variant: str,
+    signal: str,
+    part: Part = "all",
+    population: Literal["unit", "all", "pair"] = "all",
+    since: Time = None,
+    until: Time = None,
+) -> Response:
+    """The counts of every sealed bucket in [since, until), by the names of their cells."""
+    width = context.width_ms(deployment)
+    key = Key(deployment, variant, part, signal, population)
+    first, last = (None if moment is None else math.ceil(moment * 1000 / width) for moment in (since, until))
+    with context.engine.connect() as connection:
+        found = read_series(connection, context.layouts, key, first, last)
+    seconds = width / 1000
+    if found is None:
+        return reply({"bucket_seconds": seconds, "cells": [], "yes": [], "no": [], "points": []})
+    definition, points = found.definition, []
+    for bucket, counts in found.counts.items():
+        n, yes, rate = totals(definition, population, counts)
+        by_cell = dict(zip(definition.cells, counts.tolist(), strict=True))
+        points.append({"time": bucket * seconds, "counts": by_cell, "n": n, "yes": yes, "rate": rate})
+    cells = {"cells": definition.cells, "yes": definition.yes, "no": definition.no}
+    return reply({"bucket_seconds": seconds, **cells, "points": points})

@@ -1,0 +1,71 @@
+"""`quantwatch ingest`: take JSONL files into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from monitor.run import Batch
+from services.commands.options import clock, console, db_option, json_option, plan_option, print_json
+from services.ingest.jsonl import JsonlFile
+from services.planfile import read_plan
+from services.runtime import Ingestion, Summary
+from services.store.engine import open_engine, upgrade
+
+
+@click.command("ingest")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@plan_option
+@db_option
+@json_option
+def command(files: tuple[str, ...], plan_file: str | None, db: str, as_json: bool) -> None:
+    """Take JSONL files of native events into the store. Can be stopped and run again: nothing counts twice.
+
+    \b
+    quantwatch ingest requests.jsonl --db sqlite:///week.db
+    quantwatch ingest day-*.jsonl --plan quantwatch.yaml --json
+    """
+    sources = [JsonlFile(Path(name), clock) for name in files]
+    plan = read_plan(plan_file)
+    engine = open_engine(db)
+    upgrade(engine)
+    ingestion = Ingestion(engine, plan, clock)
+    total = Summary()
+    with _progress() as progress:
+        for source in sources:
+            summary = ingestion.read(source, _advance(progress, source))
+            ingestion.finish(source)
+            total.accepted += summary.accepted
+            total.duplicates += summary.duplicates
+            total.quarantined.update(summary.quarantined)
+    _report(total, as_json)
+
+
+def _progress() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console(error=True), transient=True)
+
+
+def _advance(progress: Progress, source: JsonlFile) -> Callable[[Batch], None]:
+    task = progress.add_task(source.path.name, total=source.size)
+    return lambda batch: progress.update(task, completed=batch.end)
+
+
+def _report(total: Summary, as_json: bool) -> None:
+    reasons = dict(sorted(total.quarantined.items()))
+    if as_json:
+        print_json({"accepted": total.accepted, "duplicates": total.duplicates, "quarantined": reasons})
+        return
+    kept = sum(reasons.values())
+    click.echo(f"accepted {total.accepted:,}, duplicates {total.duplicates:,}, quarantined {kept:,}")
+    for reason, number in reasons.items():
+        click.echo(f"  {reason}: {number:,}")

@@ -1,0 +1,86 @@
+"""`quantwatch verdict`: may this build go on serving? The exit code says it: 0 pass, 1 fail, 2 hold, 3 no answer."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from monitor.findings import clock as clock_text
+from monitor.model import Decision, Verdict
+from services.commands.options import clock, console, db_option, json_option, plan_option, print_json
+from services.errors import UsageError
+from services.evaluate import Evaluator
+from services.planfile import read_plan
+from services.store.engine import open_engine, upgrade
+from services.verdicts import current
+
+CODES = {Decision.PASS: 0, Decision.FAIL: 1, Decision.HOLD: 2}
+
+
+@click.command("verdict")
+@click.argument("variant")
+@click.option("--deployment", help="Needed only if two deployments have a variant of that name.")
+@click.option("--as-of", "as_of", metavar="TIME|end", help="Judge the facts up to a time (RFC 3339), or all of them.")
+@plan_option
+@db_option
+@json_option
+def command(
+    variant: str, deployment: str | None, as_of: str | None, plan_file: str | None, db: str, as_json: bool
+) -> None:
+    """Say pass, hold or fail for a variant, with the numbers. Exits 0 for pass, 1 fail, 2 hold, 3 no answer.
+
+    \b
+    quantwatch verdict shop-int4
+    quantwatch verdict shop-int4 --db sqlite:///march.db --as-of end --json
+    """
+    plan = read_plan(plan_file)
+    time = None if as_of in (None, "end") else _time(as_of or "")
+    engine = open_engine(db)
+    upgrade(engine)
+    Evaluator(engine, plan, clock).look(as_of=time, everything=as_of == "end")
+    with engine.connect() as connection:
+        verdict = current(connection, plan, variant, deployment, clock() / 1000, as_of=time, fresh=as_of is None)
+    if verdict is None:
+        raise UsageError(f"no variant {variant!r} in the plan or the store, or more than one: name its --deployment")
+    print_json(verdict) if as_json else _show(verdict)
+    sys.exit(CODES[verdict.decision])
+
+
+def _time(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).timestamp()
+    except ValueError:
+        raise UsageError(f"--as-of {text!r} is no time; write one like 2026-11-24T10:00:00Z, or end") from None
+
+
+def _show(verdict: Verdict) -> None:
+    out = console()
+    out.print(f"{verdict.decision.upper()}  {verdict.variant} ({verdict.deployment}): {verdict.reason}")
+    do = verdict.recommendation
+    target = f" to {do.to}{'' if do.proven else ' (unproven)'}" if do.to else ""
+    out.print(f"do: {do.action.replace('_', ' ')}{target}: {do.reason}")
+    until = "nothing" if verdict.sealed_until is None else clock_text(verdict.sealed_until)
+    out.print(f"sealed until {until}; {verdict.coverage['pairs']} pairs of {verdict.coverage['units']} units")
+    if verdict.checks:
+        out.print(_table(verdict))
+    for finding in verdict.findings:
+        out.print(f"{finding.kind}: {finding.sentence}")
+    if verdict.uncovered:
+        out.print("not covered: " + ", ".join(verdict.uncovered))
+
+
+def _table(verdict: Verdict) -> Table:
+    table = Table("slice", "signal", "decision", "pairs", "harm (points)", "tolerance", "needs", box=None)
+    for check in verdict.checks:
+        harm = "-" if check.harm.estimate is None else f"{check.harm.estimate * 100:+.1f}"
+        if check.harm.lower is not None and check.harm.upper is not None:
+            harm += f" ({check.harm.lower * 100:+.1f} to {check.harm.upper * 100:+.1f})"
+        needs = "" if check.needs_pairs is None else f"{check.needs_pairs:,} more pairs"
+        signal = f"{check.signal} ({check.direction})"
+        row = (check.slice, signal, check.decision.value, f"{check.pairs:,}", harm, f"{check.tolerance * 100:g}", needs)
+        table.add_row(*(Text(cell) for cell in row))
+    return table

@@ -1,0 +1,155 @@
+"""The evaluator: seals what may be sealed, looks at every variant that has new facts, and writes the ledger.
+
+One transaction per deployment holds the looks, the alerts that latch from them, and the outbox.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from monitor.assess import Past, assess
+from monitor.gate import CheckKey, Memory
+from monitor.model import Decision, Verdict
+from monitor.plan import Plan
+from monitor.response.recommend import Candidate
+from monitor.series import VariantFacts
+from monitor.watch import Group, Watch
+from services.ports import Clock
+from services.store import alerts
+from services.store import tables as t
+from services.store.commit import writing
+from services.store.facts import FactReader, deployments
+from services.store.sealing import seal
+
+_log = logging.getLogger(__name__)
+
+
+class Evaluator:
+    """Looks at the sealed facts of all deployments; keeps what it has read, so that a look costs what is new."""
+
+    def __init__(self, engine: Engine, plan: Plan, clock: Clock, destinations: Sequence[str] = ()) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.clock = clock
+        self.destinations = tuple(destinations)
+        self._watches: dict[str, Watch] = {}
+        self._readers: dict[str, FactReader] = {}
+        self._memory = Memory()
+
+    def look(self, *, as_of: float | None = None, everything: bool = False) -> list[Verdict]:
+        """One round: seal, assess, append to the ledger. Returns the verdicts whose facts are new since the last look.
+
+        `as_of` (seconds) reads only buckets that ended by then; `everything` seals all that is there first.
+        """
+        self._record_plan()
+        with self.engine.connect() as connection:
+            names = list(deployments(connection))
+        known = [name for name in names if self.plan.deployment(name) is not None]
+        return [verdict for name in known for verdict in self._deployment(name, as_of, everything)]
+
+    def _deployment(self, name: str, as_of: float | None, everything: bool) -> list[Verdict]:
+        watch = self._watches.setdefault(name, Watch(name, self.plan))
+        reader = self._readers.setdefault(name, FactReader(watch))
+        edges = seal(self.engine, watch, self.clock(), everything=everything)
+        cut = edges[Group.PAIR]
+        if as_of is not None:
+            cut = min(cut, int(as_of * 1000) // watch.width)
+        now = cut * watch.width / 1000
+        with writing(self.engine) as connection, connection.begin():
+            variants = reader.variants(connection, cut)
+            verdicts = []
+            for facts in variants:
+                seen = self._latest(connection, name, facts.variant, cut)
+                if seen is None or (seen.cutoff < cut and facts.last >= seen.cutoff):
+                    verdict = self._assess(connection, watch, facts, variants, now)
+                    self._append(connection, verdict, cut)
+                    verdicts.append(verdict)
+                else:
+                    verdict = msgspec.json.decode(seen.verdict, type=Verdict)
+                alerts.apply(connection, verdict, self.clock(), self.destinations, width_ms=watch.width)
+            return verdicts
+
+    def _latest(self, connection: Connection, name: str, variant: str, cut: int) -> Any:
+        """The last look at a variant under this plan up to a cut-off, or None."""
+        looks = sa.select(t.look.c.cutoff, t.look.c.verdict).where(
+            t.look.c.deployment == name,
+            t.look.c.variant == variant,
+            t.look.c.plan == self.plan.digest,
+            t.look.c.cutoff <= cut,
+        )
+        return connection.execute(looks.order_by(t.look.c.cutoff.desc()).limit(1)).one_or_none()
+
+    def _assess(
+        self,
+        connection: Connection,
+        watch: Watch,
+        facts: VariantFacts,
+        variants: Sequence[VariantFacts],
+        now: float,
+    ) -> Verdict:
+        others = [other for other in variants if other.variant != facts.variant]
+        past = Past(self._latched(connection, watch, facts.variant), self._candidates(connection, watch, variants))
+        return assess(watch, facts, others, past, now, self._memory)
+
+    def _latched(self, connection: Connection, watch: Watch, variant: str) -> dict[CheckKey, float]:
+        """The checks that failed at any earlier look under this plan, with the time of that look."""
+        failed = sa.select(t.look.c.verdict).where(
+            t.look.c.deployment == watch.name,
+            t.look.c.variant == variant,
+            t.look.c.plan == self.plan.digest,
+            t.look.c.decision == str(Decision.FAIL),
+        )
+        latched: dict[CheckKey, float] = {}
+        for body in connection.scalars(failed.order_by(t.look.c.cutoff)):
+            verdict = msgspec.json.decode(body, type=Verdict)
+            for check in verdict.checks:
+                if check.decision is Decision.FAIL:
+                    latched.setdefault((check.slice, check.signal, check.direction), verdict.as_of)  # type: ignore[arg-type]
+        return latched
+
+    def _candidates(self, connection: Connection, watch: Watch, variants: Sequence[VariantFacts]) -> list[Candidate]:
+        """The deployment's builds with their last verdicts, in order of first appearance."""
+        served = [facts.variant for facts in variants]
+        last_served = {facts.variant: (facts.last + 1) * watch.width / 1000 for facts in variants}
+        names = [*served, *(name for name in watch.rule.variants if name not in served)]
+        found = []
+        for name in names:
+            last = connection.scalar(
+                sa.select(t.look.c.decision)
+                .where(t.look.c.deployment == watch.name, t.look.c.variant == name)
+                .order_by(t.look.c.cutoff.desc())
+                .limit(1)
+            )
+            rule = watch.rule.variants.get(name)
+            decision = None if last is None else Decision(last)
+            cost = rule.cost if rule else 1.0
+            served_at = last_served.get(name)
+            found.append(Candidate(name, cost, decision, name == watch.rule.reference, served_at))
+        return found
+
+    def _append(self, connection: Connection, verdict: Verdict, cut: int) -> None:
+        row = {
+            "deployment": verdict.deployment,
+            "variant": verdict.variant,
+            "cutoff": cut,
+            "plan": verdict.plan,
+            "decision": str(verdict.decision),
+            "verdict": msgspec.json.encode(verdict).decode(),
+            "at": self.clock(),
+        }
+        connection.execute(sa.insert(t.look), row)
+
+    def _record_plan(self) -> None:
+        """Keeps the plan's text beside the looks that name its hash."""
+        body = msgspec.json.encode(self.plan).decode()
+        with writing(self.engine) as connection, connection.begin():
+            known = connection.scalar(sa.select(t.plan.c.digest).where(t.plan.c.digest == self.plan.digest))
+            if known is None:
+                values = {"digest": self.plan.digest, "body": body, "at": self.clock()}
+                connection.execute(sa.insert(t.plan).values(values))

@@ -1,0 +1,210 @@
+"""Reading a plan from YAML. What is wrong is said with its line, its key and what is allowed there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import re2
+import yaml
+
+from monitor.errors import PlanError
+from monitor.evidence.budget import per_second
+from monitor.plan import DeploymentRule, Plan, seconds
+from monitor.watch import Watch
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`(?: - at `(?P<path>[^`]*)`)?")
+_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+DEFAULT_FILE = "quantwatch.yaml"
+
+
+def read_plan(path: str | None) -> Plan:
+    """The plan in a file; without one, `quantwatch.yaml` where it exists, else the open plan. Raises `PlanError`."""
+    if path is None and not Path(DEFAULT_FILE).exists():
+        return Plan()
+    file = Path(path or DEFAULT_FILE)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+    try:
+        return parse_plan(text)
+    except PlanError as error:
+        line = f"{file}:{error.line}: " if error.line else f"{file}: "
+        raise PlanError(line + str(error), key=error.key, line=error.line) from None
+
+
+def parse_plan(text: str) -> Plan:
+    """The plan that a YAML text says, checked whole; raises `PlanError` for the first thing that is wrong."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise PlanError("not YAML: " + str(getattr(error, "problem", error)), line=mark and mark.line + 1) from None
+    try:
+        plan = msgspec.convert(data if data is not None else {}, Plan)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), node) from None
+    for path, problem in _problems(plan):
+        raise PlanError(problem, key=path[-1] if path else "", line=_line(node, path))
+    return plan
+
+
+def _explained(message: str, node: Any) -> PlanError:
+    """msgspec's message with the line, the key, and what may stand there."""
+    unknown = _UNKNOWN.search(message)
+    if unknown:
+        path = _steps(unknown["path"] or "$")
+        allowed = ", ".join(_allowed(path))
+        key = unknown["field"]
+        return PlanError(f"unknown key `{key}`; allowed here: {allowed}", key=key, line=_line(node, [*path, key]))
+    at = _AT.search(message)
+    path = _steps(at["path"] if at else "$")
+    said = _AT.sub("", message)
+    key = path[-1] if path else ""
+    return PlanError(f"`{key}`: {said}" if key else said, key=key, line=_line(node, path))
+
+
+def _steps(path: str) -> list[str]:
+    """`$.deployments[...].slices[0].name` as keys."""
+    return [step for step in re.split(r"[.\[\]]+", path.removeprefix("$")) if step]
+
+
+def _allowed(path: list[str]) -> tuple[str, ...]:
+    """The keys that the plan's shape has at a path."""
+    shape: Any = Plan
+    for step in path:
+        if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+            shape = {f.encode_name: f.type for f in msgspec.structs.fields(shape)}.get(step)
+        else:
+            shape = _inner(shape)
+        shape = _struct_of(shape)
+    if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+        return tuple(f.encode_name for f in msgspec.structs.fields(shape))
+    fields = getattr(shape, "__dataclass_fields__", {})
+    return tuple(fields)
+
+
+def _inner(shape: Any) -> Any:
+    arguments = getattr(shape, "__args__", ())
+    return arguments[-1] if arguments and arguments[-1] is not Ellipsis else (arguments[0] if arguments else None)
+
+
+def _struct_of(shape: Any) -> Any:
+    """Of `X | None` the X."""
+    arguments = getattr(shape, "__args__", ())
+    if type(None) in arguments:
+        return next(a for a in arguments if a is not type(None))
+    return shape
+
+
+def _line(node: Any, path: list[str]) -> int | None:
+    """The 1-based line of the node at a path; where the path says `...`, the first entry that has the rest."""
+    found = _find(node, path)
+    return None if found is None else found.start_mark.line + 1
+
+
+def _find(node: Any, path: list[str]) -> Any:
+    if not path or node is None:
+        return node
+    step, rest = path[0], path[1:]
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == step:
+                return key if not rest else _find(value, rest)
+        if step == "...":
+            return next((hit for _, value in node.value if (hit := _find(value, rest)) is not None), None)
+        return None
+    if isinstance(node, yaml.SequenceNode) and step.isdigit() and int(step) < len(node.value):
+        return _find(node.value[int(step)], rest)
+    if isinstance(node, yaml.SequenceNode) and step == "...":
+        return next((hit for value in node.value if (hit := _find(value, rest)) is not None), None)
+    return None
+
+
+def _problems(plan: Plan) -> Iterator[tuple[list[str], str]]:
+    """What a plan of the right shape may still get wrong: (path, sentence)."""
+    if plan.text != "none":
+        yield from _duration(["text"], plan.text)
+    names: set[str] = set()
+    for name, rule in plan.deployments.items():
+        yield from _deployment(["deployments", name], name, rule, plan)
+        for variant in rule.variants:
+            if variant in names:
+                yield ["deployments", name, "variants", variant], f"variant `{variant}` is named twice in this plan"
+            names.add(variant)
+
+
+def _deployment(path: list[str], name: str, rule: DeploymentRule, plan: Plan) -> Iterator[tuple[list[str], str]]:
+    for key in ("bucket", "lateness"):
+        yield from _duration([*path, key], getattr(rule, key))
+    for part, key in (
+        ("shadow", "horizon"),
+        ("correction", "horizon"),
+        ("joins", "horizon"),
+        ("policy", "stale_after"),
+    ):
+        yield from _duration([*path, part, key], getattr(getattr(rule, part), key))
+    if rule.reference is not None and rule.reference not in rule.variants:
+        yield (
+            [*path, "reference"],
+            f"`reference` names `{rule.reference}`; allowed: {', '.join(rule.variants) or 'a variant'}",
+        )
+    yield from _slices(path, rule)
+    for key in ("wrong_fail", "wrong_pass"):
+        yield from _within([*path, "budget", key], key, getattr(rule.budget, key), 0, 1)
+    for key in ("false_pages", "tickets"):
+        try:
+            per_second(getattr(rule.budget, key))
+        except PlanError as error:
+            yield [*path, "budget", key], str(error)
+    for share in ("share", "second_share", "excluded_limit"):
+        if not 0 <= getattr(rule.shadow, share) <= 1:
+            yield [*path, "shadow", share], f"`{share}` is a share from 0 to 1"
+    for index, pattern in enumerate(rule.patterns):
+        try:
+            re2.compile(pattern.expression)
+        except re2.error:
+            yield (
+                [*path, "patterns", str(index), "expression"],
+                f"pattern `{pattern.name}` is no regular expression (RE2)",
+            )
+    yield from _signals(path, name, rule, plan)
+
+
+def _signals(path: list[str], name: str, rule: DeploymentRule, plan: Plan) -> Iterator[tuple[list[str], str]]:
+    known = Watch(name, plan).judge.signals
+    for signal, given in rule.signals.items():
+        if signal not in known:
+            yield [*path, "signals", signal], f"unknown signal `{signal}`; allowed: {', '.join(known)}"
+        yield from _within([*path, "signals", signal, "tolerance"], "tolerance", given.tolerance, 0, 1)
+
+
+def _slices(path: list[str], rule: DeploymentRule) -> Iterator[tuple[list[str], str]]:
+    names = [one.name for one in rule.slices]
+    for index, one in enumerate(rule.slices):
+        if names.index(one.name) != index:
+            yield [*path, "slices", str(index), "name"], f"slice `{one.name}` is named twice"
+    for stratum in rule.shadow.strata:
+        if stratum not in (*names, "all"):
+            yield (
+                [*path, "shadow", "strata", stratum],
+                f"unknown slice `{stratum}`; allowed: {', '.join(names) or 'all'}",
+            )
+
+
+def _duration(path: list[str], value: str) -> Iterator[tuple[list[str], str]]:
+    try:
+        if seconds(value) <= 0 and path[-1] == "bucket":
+            yield path, "`bucket` must be longer than nothing"
+    except ValueError as error:
+        yield path, f"`{path[-1]}`: {error}"
+
+
+def _within(path: list[str], key: str, value: float, low: float, high: float) -> Iterator[tuple[list[str], str]]:
+    if not low < value < high:
+        yield path, f"`{key}` must lie above {low} and below {high}"

@@ -1,0 +1,102 @@
+"""Driving the step: read a run, step, commit behind the fence, go on. One writer a process."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from monitor.plan import Plan, seconds
+from monitor.run import Batch
+from monitor.state import State
+from monitor.step import step
+from services.errors import FenceError, StoreError
+from services.ports import Clock, Source
+from services.store.commit import close, commit, register
+from services.store.restore import restore
+
+_log = logging.getLogger(__name__)
+_DISTURBED = 5
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an ingestion took, dropped and kept aside."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+
+    def add(self, batch: Batch) -> None:
+        """Adds a committed batch."""
+        self.accepted += batch.accepted
+        self.duplicates += batch.duplicates
+        self.quarantined.update(row.reason for row in batch.quarantine)
+
+
+class Ingestion:
+    """All sources of one process and the memory they share."""
+
+    def __init__(self, engine: Engine, plan: Plan, clock: Clock) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.clock = clock
+        self.keep = None if plan.text == "none" else int(seconds(plan.text) * 1000)
+        self._state: State | None = None
+
+    def read(self, source: Source, progress: Callable[[Batch], None] = lambda _: None) -> Summary:
+        """Takes everything that a source holds now, from its stored position on. Resumable at any point."""
+        summary = Summary()
+        for batch in self._batches(source):
+            summary.add(batch)
+            progress(batch)
+        return summary
+
+    def finish(self, source: Source) -> None:
+        """Says that a source brings nothing more; it holds up sealing no longer."""
+        close(self.engine, source.name)
+        if self._state is not None:
+            self._state.watermarks.pop(source.name, None)
+        source.close()
+
+    def forget(self) -> None:
+        """Throws the memory away; it is rebuilt from the store at the next read."""
+        self._state = None
+
+    def _batches(self, source: Source) -> Iterator[Batch]:
+        disturbed = 0
+        while True:
+            try:
+                yield from self._follow(source)
+                return
+            except FenceError:
+                disturbed += 1
+                self.forget()
+                if disturbed > _DISTURBED:
+                    raise
+                _log.warning("another worker moved %s; reading again from the stored position", source.name)
+
+    def _follow(self, source: Source) -> Iterator[Batch]:
+        offset, mark = register(self.engine, source.name, source.incarnation)
+        source.check(offset, mark)
+        state = self._restored()
+        state.watermarks.setdefault(source.name, 0)
+        for run in source.runs(offset):
+            batch = step(state, run)
+            try:
+                commit(self.engine, batch, self.keep, self.clock())
+            except FenceError:
+                raise
+            except sa.exc.DBAPIError as error:
+                self.forget()
+                raise StoreError(f"cannot write to the database: {error.orig}") from None
+            yield batch
+
+    def _restored(self) -> State:
+        if self._state is None:
+            self._state = restore(self.engine, self.plan)
+        return self._state

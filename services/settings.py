@@ -1,0 +1,29 @@
+"""The wiring: what comes from the environment, read in this one file, once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`db` is a database URL; `token` guards the API on any address but the local one."""
+
+    db: str
+    token: str | None
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings(
+        db=os.environ.get("QUANTWATCH_DB", "sqlite:///quantwatch.db"),
+        token=os.environ.get("QUANTWATCH_TOKEN") or None,
+    )
+
+
+def secret(name: str) -> str | None:
+    """A secret by the name of its environment variable, as the plan gives it."""
+    return os.environ.get(name) or None

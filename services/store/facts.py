@@ -1,0 +1,92 @@
+"""Reading sealed facts as the series that evidence wants, each row once however often one looks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from monitor.facts import Counts, unpack_counts
+from monitor.findings import ticket_definitions
+from monitor.model import Population
+from monitor.series import Series, SeriesKey, VariantFacts
+from monitor.watch import TRAFFIC, Watch
+from services.store import tables as t
+
+_Rows = list[tuple[int, int, Counts]]
+
+
+class FactReader:
+    """The sealed facts of one deployment, read forward: a look reads only what was sealed since the last one."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        layouts = watch.layouts.values()
+        self._known = {
+            (layout.slices[s][0], definition.signal): layout.series(d, s)
+            for layout in layouts
+            for d, definition in enumerate(layout.definitions)
+            for s in range(len(layout.slices))
+            if definition.unit == "pairs"
+        }
+        tickets = {definition.signal for definition in ticket_definitions(watch)} | {TRAFFIC.signal}
+        self._live = {
+            (layout.slices[s][0], definition.signal): layout.series(d, s)
+            for layout in layouts
+            for d, definition in enumerate(layout.definitions)
+            for s in range(len(layout.slices))
+            if definition.unit != "pairs" and definition.signal in tickets
+        }
+        self._read: dict[str, dict[tuple[Population, SeriesKey], _Rows]] = defaultdict(lambda: defaultdict(list))
+        self._next = {Population.PAIR: -1, Population.UNIT: -1}
+
+    def variants(self, connection: Connection, cut: int) -> list[VariantFacts]:
+        """Every variant with sealed units, from facts in buckets before `cut`, in order of first appearance."""
+        for population, series in ((Population.PAIR, self._known), (Population.UNIT, self._live)):
+            self._read_on(connection, population, series)
+        found = [self._variant(name, cut) for name in sorted(self._read)]
+        return sorted((facts for facts in found if facts is not None), key=lambda facts: (facts.first, facts.variant))
+
+    def _read_on(self, connection: Connection, population: Population, series: dict[SeriesKey, str]) -> None:
+        f = t.fact.c
+        wanted = sa.select(t.fact).where(
+            f.deployment == self.watch.name,
+            f.population == str(population),
+            f.bucket > self._next[population],
+            f.signal.in_(sorted({signal for _, signal in series})),
+        )
+        for row in connection.execute(wanted.order_by(f.bucket, f.level)):
+            key = (row.slice, row.signal)
+            if series.get(key) != row.definition:
+                continue
+            self._read[row.variant][population, key].append((row.bucket, row.level, unpack_counts(row.counts)))
+            self._next[population] = max(self._next[population], row.bucket)
+
+    def _variant(self, name: str, cut: int) -> VariantFacts | None:
+        rows = self._read[name]
+        traffic = [bucket for bucket, _, _ in rows[Population.UNIT, ("all", TRAFFIC.signal)] if bucket < cut]
+        if not traffic:
+            return None
+        pairs = {key: _series(found, cut) for (p, key), found in rows.items() if p is Population.PAIR}
+        units = {key: _series(found, cut) for (p, key), found in rows.items() if p is Population.UNIT}
+        return VariantFacts(name, min(traffic), max(traffic), _filled(pairs), _filled(units))
+
+
+def _series(rows: _Rows, cut: int) -> Series:
+    kept = [row for row in rows if row[0] < cut]
+    counts = np.stack([row[2] for row in kept]) if kept else np.zeros((0, 0), np.int64)
+    return Series(np.array([r[0] for r in kept], np.int64), np.array([r[1] for r in kept], np.int64), counts)
+
+
+def _filled(series: dict[SeriesKey, Series]) -> dict[SeriesKey, Series]:
+    return {key: one for key, one in series.items() if len(one.buckets)}
+
+
+def deployments(connection: Connection) -> Iterable[Any]:
+    """The names of all deployments that hold facts, open or sealed."""
+    names = sa.union(sa.select(t.fact.c.deployment), sa.select(t.delta.c.deployment))
+    return connection.scalars(names.order_by("deployment")).all()
