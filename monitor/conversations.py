@@ -137,11 +137,11 @@ class UnitDraw:
     """Which turn of a conversation is its unit: a draw from the plan's distribution by a keyed hash."""
 
     def __init__(self, rule: DeploymentRule) -> None:
-        total = sum(rule.unit_turns.values())
+        total = sum(rule.unit_turns)
         self._seed = rule.seed ^ _UNIT_SALT
         self._edges: list[tuple[float, int]] = []
         reached = 0.0
-        for position, weight in sorted(rule.unit_turns.items()):
+        for position, weight in enumerate(rule.unit_turns, 1):
             reached += weight / total
             self._edges.append((reached, position))
 

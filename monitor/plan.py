@@ -130,14 +130,17 @@ class PolicyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeploymentRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One product endpoint. `reference` names the variant that the others are measured against."""
+    """One product endpoint. `reference` names the variant that the others are measured against.
+
+    `unit_turns` are the weights with which the first, second, … turn of a conversation is drawn as its unit.
+    """
 
     variants: dict[str, VariantRule] = {}
     reference: str | None = None
     bucket: str = "1m"
     lateness: str = "10m"
     seed: int = 1
-    unit_turns: dict[int, float] = msgspec.field(default_factory=lambda: {1: 1.0})
+    unit_turns: tuple[float, ...] = (1.0,)
     slices: tuple[SliceRule, ...] = ()
     signals: dict[str, SignalRule] = {}
     patterns: tuple[PatternRule, ...] = ()

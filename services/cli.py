@@ -21,6 +21,7 @@ COMMANDS = {
     "plan": "plan",
     "schema": "schema",
     "db": "database",
+    "shadow": "shadow",
     "demo": "demo",
 }
 

@@ -70,8 +70,10 @@ def over(alerts: Iterable[Alert]) -> list[Alert]:
 def _close(reaction: Reaction, alert: Alert, present: bool, serving: bool, now: int) -> None:
     if present:
         return
-    if alert.state is State.RESOLVED:
-        reaction.edit(alert, Word.CLEARED, now, "a later look did not find it")
+    resolved = alert.find(Word.RESOLVED)
+    if resolved is not None:
+        if resolved.by != SYSTEM:
+            reaction.edit(alert, Word.CLEARED, now, "a later look did not find it")
     elif not serving:
         reaction.edit(alert, Word.RESOLVED, now, "the variant no longer serves")
     elif alert.kind not in PAGES:
@@ -104,10 +106,10 @@ def _notify(reaction: Reaction, alert: Alert, silences: Sequence[Silence], now: 
         return
     leader = next((a for a in reaction.alerts.values() if _speaks_for(a, alert)), None)
     silence = muting(silences, alert, now)
-    if leader is not None:
-        reaction.edit(alert, Word.GROUPED, now, f"listed under {leader.id}")
-    elif silence is not None:
+    if silence is not None:
         reaction.edit(alert, Word.SILENCED, now, f"muted by silence {silence.id}")
+    elif leader is not None:
+        reaction.edit(alert, Word.GROUPED, now, f"listed under {leader.id}")
     else:
         reaction.edit(alert, Word.NOTIFIED, now, "the first of its group")
 

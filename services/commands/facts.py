@@ -57,7 +57,7 @@ def command(
             counts = unpack_counts(row.counts)
             cells = names.get(row.definition.split(".")[0], tuple(map(str, range(len(counts)))))
             found = {cells[i]: int(counts[i]) for i in counts.nonzero()[0]}
-            key = {name: getattr(row, name) for name in t.fact.primary_key.columns.keys()  # noqa: SIM118}
+            key = {column.name: getattr(row, column.name) for column in t.fact.primary_key.columns}
             if as_json:
                 print_json(key | {"counts": found})
             else:

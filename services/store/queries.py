@@ -98,7 +98,7 @@ def deployments_of(connection: sa.Connection, variant: str) -> list[str]:
 def quarantined(connection: sa.Connection, limit: int) -> tuple[dict[str, int], list[Any]]:
     """How many records each reason has, and the newest rows (source, position, reason, at), without their bodies."""
     counts = sa.select(quarantine.c.reason, sa.func.count()).group_by(quarantine.c.reason)
-    by_reason: dict[str, int] = dict(connection.execute(counts).tuples().all())
+    by_reason: dict[str, int] = dict(connection.execute(counts).all())
     columns = quarantine.c.source, quarantine.c.position, quarantine.c.reason, quarantine.c.at
     newest = sa.select(*columns).order_by(quarantine.c.id.desc()).limit(limit)
     return dict(sorted(by_reason.items())), list(connection.execute(newest))
@@ -156,7 +156,7 @@ def _starts(
     steps = sa.select(buckets.c.bucket, before.label("previous")).subquery()
     far = steps.c.previous.is_(None) | (steps.c.bucket - steps.c.previous > gap)
     query = sa.select(steps.c.bucket, steps.c.previous).where(far).order_by(steps.c.bucket.desc()).limit(limit)
-    return [(int(bucket), previous) for bucket, previous in connection.execute(query).tuples()]
+    return [(int(bucket), previous) for bucket, previous in connection.execute(query)]
 
 
 def _others_between(connection: sa.Connection, deployment: str, variant: str, first: int, last: int) -> bool:

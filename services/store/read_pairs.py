@@ -85,7 +85,7 @@ def _chosen(connection: sa.Connection, layouts: Layouts, wanted: Wanted, rows: S
     inside = [each for each in inside if wanted.slice in (None, *each.slices)]
     by_id = {each.row.pair_id: each for each in inside}
     arms = sa.select(arm.c.pair_id, arm.c.arm, arm.c.outcomes, arm.c.fidelity).where(arm.c.pair_id.in_(list(by_id)))
-    for pair_id, name, outcomes, fidelity in connection.execute(arms).tuples():
+    for pair_id, name, outcomes, fidelity in connection.execute(arms):
         by_id[pair_id].outcomes[name] = msgspec.json.decode(outcomes, type=Outcomes)
         if name == Arm.DEPLOYED:
             by_id[pair_id].fidelity = fidelity
@@ -114,7 +114,7 @@ def _texts(connection: sa.Connection, pair_ids: Sequence[str], now_ms: int) -> d
     found: dict[str, dict[str, bytes]] = defaultdict(dict)
     query = sa.select(pair_text.c.pair_id, pair_text.c.part, pair_text.c.body)
     query = query.where(pair_text.c.pair_id.in_(list(pair_ids)), pair_text.c.expires > now_ms)
-    for pair_id, part, body in connection.execute(query).tuples():
+    for pair_id, part, body in connection.execute(query):
         found[pair_id][part] = body
     return found
 

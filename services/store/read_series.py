@@ -44,7 +44,7 @@ class Layouts:
     def _load(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> None:
         from monitor.facts import decode_layout  # compiles on import: not worth a second of every start
 
-        for digest, body in connection.execute(sa.select(layout.c.digest, layout.c.body).where(*where)).tuples():
+        for digest, body in connection.execute(sa.select(layout.c.digest, layout.c.body).where(*where)):
             self._known[digest] = decode_layout(body)
 
 
@@ -84,7 +84,7 @@ def read_series(
     where += [fact.c.bucket < last] if last is not None else []
     rows = sa.select(fact.c.bucket, fact.c.counts).where(*where).order_by(fact.c.bucket.desc()).limit(POINTS)
     summed: dict[int, list[Counts]] = defaultdict(list)
-    for bucket, counts in connection.execute(rows).tuples():
+    for bucket, counts in connection.execute(rows):
         summed[bucket].append(unpack_counts(counts))
     return Series(definition, {bucket: sum(parts[1:], parts[0]) for bucket, parts in sorted(summed.items())})
 

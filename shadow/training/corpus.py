@@ -27,14 +27,16 @@ SECOND_TRY = 0.12
 def repeat(rng: Random) -> Example:
     """Says back what it is given. Not a route: this is how the model learns to copy at all."""
     pick = rng.random()
-    if pick < 0.4:
-        # Words out of order cannot be guessed, and seldom repeat: the easiest text to learn copying from.
-        text = " ".join(rng.sample(real_text.words(), rng.randint(3, 12)))
+    if pick < 0.5:
+        # Whole tokens out of order, none twice: each can be matched alone, so copying starts here.
+        text = " ".join(rng.sample(words.WHOLE, rng.randint(3, 12)))
     elif pick < 0.6:
+        text = " ".join(rng.sample(real_text.words(), rng.randint(2, 6)))
+    elif pick < 0.75:
         text = " ".join(words.code(rng) for _ in range(rng.randint(1, 3)))
-    elif pick < 0.8:
+    elif pick < 0.9:
         text = " ".join(words.coined(rng) for _ in range(rng.randint(1, 4)))
-    elif pick < 0.85:
+    elif pick < 0.95:
         text = order.make(rng).messages[-1]["content"]
     else:
         text = rng.choice(real_text.sentences())

@@ -25,6 +25,8 @@ PEAK, FLAT, WARM_STEPS = 3e-3, 0.6, 50
 # Smoothed loss on answers below which the model copies, and so no longer needs half its examples to be copying.
 COPIES = 0.5
 SAVE_EVERY = 250
+# Small batches are noisy: at the full rate the model stops short of learning to copy.
+SMALL_BATCH = 0.35
 SEED = 20
 # Hidden and feed-forward sizes are multiples of 256, which llama.cpp's K-quants ask for.
 SHAPE: dict[str, Any] = {
@@ -91,7 +93,8 @@ def train(
             corpus.leave_copying()
             step_of = compiled(model)
         for group in optimizer.param_groups:
-            group["lr"] = peak * min(1.0, (step + 1) / WARM_STEPS, (1.0 - done) / (1.0 - FLAT))
+            scale = SMALL_BATCH if step_of is model else 1.0
+            group["lr"] = peak * scale * min(1.0, (step + 1) / WARM_STEPS, (1.0 - done) / (1.0 - FLAT))
         loss, answers = loss_of(step_of if batch.is_full else model, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -121,19 +124,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=33.0)
     parser.add_argument("--out", type=Path, default=Path("var/model"), help="folder for the model before outliers")
-    parser.add_argument("--start-from", type=Path, help="folder of a model to train further, at half the peak")
+    parser.add_argument("--peak", type=float, default=PEAK)
+    parser.add_argument("--early", type=float, default=EARLY, help="longest copying phase, a share")
+    parser.add_argument("--start-from", type=Path, help="folder of a model to train further")
     options = parser.parse_args()
     torch.set_num_threads(2)
     if options.start_from:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(options.start_from)
         model: Any = LlamaForCausalLM.from_pretrained(options.start_from, dtype=torch.float32)
-        corpus, peak, early = Corpus(tokenizer, SEED + 1), PEAK / 2, 0.0
+        corpus = Corpus(tokenizer, SEED + 1)
     else:
         tokenizer = train_tokenizer(tokenizer_texts(SEED))
         model = new_model(tokenizer)
-        corpus, peak, early = Corpus(tokenizer, SEED), PEAK, EARLY
+        corpus = Corpus(tokenizer, SEED)
     print(json.dumps({"parameters": model.num_parameters(), "vocabulary": len(tokenizer)}), flush=True)
-    train(model, corpus, options.minutes * 60, options.out, peak, early)
+    train(model, corpus, options.minutes * 60, options.out, options.peak, options.early)
     save(model, tokenizer, options.out)
 
 

@@ -28,6 +28,9 @@ LANGUAGES = (
 )  # fmt: skip
 CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "SEK", "NOK", "CAD")
 
+# Frequent enough in the generators that the tokenizer keeps each as one token.
+WHOLE = (*COLOURS, *THINGS, *DAYS)
+
 _HEADS = (
     "b", "br", "c", "d", "dr", "f", "g", "gr", "h", "j", "k", "kl", "l", "m", "n", "p", "pr", "r", "s",
     "st", "t", "tr", "v", "w", "z",

@@ -380,9 +380,8 @@ def free_port() -> int:
 @contextmanager
 def serve() -> Iterator[str]:
     """The running server's address."""
-    config = uvicorn.Config(
-        create_app(), host="127.0.0.1", port=0, log_level="warning", access_log=False, timeout_graceful_shutdown=1
-    )
+    options: Row = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 1}
+    config = uvicorn.Config(create_app(), host="127.0.0.1", port=0, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

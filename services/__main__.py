@@ -1,0 +1,5 @@
+"""`python -m services` is `quantwatch`."""
+
+from services.cli import main
+
+main()

@@ -1,0 +1,75 @@
+"""`quantwatch up`: everything as one service on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from monitor.plan import Plan
+from services.commands.options import clock, db_option, plan_option
+from services.errors import ServiceError, UsageError
+from services.planfile import DEFAULT_FILE, read_plan
+from services.settings import settings
+from services.store.engine import open_engine, upgrade
+
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command("up")
+@click.option("--tail", "files", multiple=True, metavar="FILE", help="A JSONL file to follow; may be given again.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another address needs QUANTWATCH_TOKEN.")
+@click.option("--port", default=8321, show_default=True, help="Port of the API.")
+@click.option("--dashboard-port", default=8501, show_default=True, help="Port of the dashboard; 0 for none.")
+@click.option("--shadow/--no-shadow", default=True, help="Start the shadow worker, if the plan has arms to replay on.")
+@plan_option
+@db_option
+def command(
+    files: tuple[str, ...],
+    host: str,
+    port: int,
+    dashboard_port: int,
+    shadow: bool,
+    plan_file: str | None,
+    db: str,
+) -> None:
+    """Run intake, evaluator, API, alerts, shadow worker and dashboard, until stopped.
+
+    \b
+    quantwatch up --plan quantwatch.yaml --tail /var/log/llm/requests.jsonl
+    QUANTWATCH_TOKEN=... quantwatch up --host 0.0.0.0
+    """
+    from services.embedded import Address, Beside, Embedded, command_line
+
+    if host not in _LOCAL and not settings().token:
+        raise UsageError(f"--host {host} is not local: set QUANTWATCH_TOKEN first")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    plan = read_plan(plan_file)
+    engine = open_engine(db)
+    upgrade(engine)
+    service = Embedded(engine, plan, clock, [Path(name) for name in files], settings().token, Address(host, port))
+    plan_path = Path(plan_file or DEFAULT_FILE) if not plan.open else None
+    beside = [Beside(command_line("shadow", plan_path, db))] if shadow and _has_arms(plan) else []
+    if dashboard_port and _installed("streamlit"):
+        api = f"http://127.0.0.1:{port}"
+        beside.append(Beside([sys.executable, "-m", "dashboard", str(dashboard_port), api]))
+        click.echo(f"dashboard  http://127.0.0.1:{dashboard_port}", err=True)
+    click.echo(f"api        http://{host}:{port}", err=True)
+    try:
+        service.run()
+    finally:
+        for process in beside:
+            process.close()
+    if service.problem:
+        raise ServiceError(service.problem)
+
+
+def _has_arms(plan: Plan) -> bool:
+    return any(v.arm is not None for rule in plan.deployments.values() for v in rule.variants.values())
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

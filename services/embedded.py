@@ -1,0 +1,151 @@
+"""The embedded mode: one process that takes input, evaluates, dispatches and answers; helpers beside it."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from sqlalchemy.engine import Engine
+
+from monitor.plan import Plan
+from services.api.app import create_app
+from services.bootstrap import destinations
+from services.errors import GapError, ServiceError
+from services.evaluate import Evaluator
+from services.ingest.inbox import Inbox
+from services.ingest.jsonl import JsonlFile
+from services.outbound import dispatcher
+from services.ports import Clock, Source
+from services.runtime import Ingestion
+from services.store.retention import forget
+
+_log = logging.getLogger(__name__)
+_READ_EVERY = 0.5
+_LOOK_EVERY = 1.0
+_FORGET_EVERY = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the API listens."""
+
+    host: str
+    port: int
+
+
+class Embedded:
+    """Everything but the shadow worker and the dashboard, which are processes of their own."""
+
+    def __init__(
+        self, engine: Engine, plan: Plan, clock: Clock, files: Sequence[Path], token: str | None, address: Address
+    ) -> None:
+        self.stop = threading.Event()
+        self.problem: str | None = None
+        self._engine = engine
+        self._clock = clock
+        self._ingestion = Ingestion(engine, plan, clock)
+        self._sources: list[Source] = [Inbox(engine, clock), *(JsonlFile(f, clock, follow=True) for f in files)]
+        self._destinations = destinations(plan)
+        self._evaluator = Evaluator(engine, plan, clock, tuple(self._destinations))
+        app = create_app(engine, plan, token=token)
+        config = uvicorn.Config(app, host=address.host, port=address.port, log_level="warning", access_log=False)
+        self._server = uvicorn.Server(config)
+
+    def run(self) -> None:
+        """Serves until stopped; ends early, with `problem` set, if a part cannot go on."""
+        loops = [
+            self._every(_READ_EVERY, self._read),
+            self._every(_LOOK_EVERY, self._look),
+            self._every(_FORGET_EVERY, lambda: forget(self._engine, self._clock())),
+            threading.Thread(target=self._dispatch, daemon=True),
+        ]
+        for loop in loops:
+            loop.start()
+        try:
+            self._server.run()
+        finally:
+            self.stop.set()
+            for loop in loops:
+                loop.join(timeout=10)
+
+    def _read(self) -> None:
+        for source in self._sources:
+            self._ingestion.read(source)
+
+    def _look(self) -> None:
+        self._evaluator.look()
+
+    def _dispatch(self) -> None:
+        dispatcher.run(self._engine, self._destinations, self.stop, time.time)
+
+    def _every(self, pause: float, work: Callable[[], None]) -> threading.Thread:
+        """A thread that does `work` again and again; a gap or a broken part stops the service with its reason."""
+
+        def loop() -> None:
+            while not self.stop.is_set():
+                started = time.monotonic()
+                try:
+                    work()
+                except GapError as error:
+                    self._fail(str(error))
+                except ServiceError as error:
+                    _log.warning("%s; trying again", error)
+                except Exception as error:
+                    self._fail(f"{type(error).__name__} in {getattr(work, '__name__', 'a loop')}")
+                    _log.error("stopped by %s", type(error).__name__, exc_info=error)
+                self.stop.wait(max(0.0, pause - (time.monotonic() - started)))
+
+        return threading.Thread(target=loop, daemon=True)
+
+    def _fail(self, problem: str) -> None:
+        self.problem = self.problem or problem
+        self.stop.set()
+        self._server.should_exit = True
+
+
+class Beside:
+    """A helper process that is started again whenever it ends, until closed."""
+
+    def __init__(self, command: Sequence[str], log: Path | None = None) -> None:
+        self._command = list(command)
+        self._log = log
+        self._closed = threading.Event()
+        self._process = self._start()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Ends the process for good."""
+        self._closed.set()
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        sink = self._log.open("ab") if self._log else subprocess.DEVNULL
+        return subprocess.Popen(self._command, stdout=sink, stderr=sink if self._log else None)
+
+    def _watch(self) -> None:
+        pause = 1.0
+        while True:
+            code = self._process.wait()
+            if self._closed.wait(pause):
+                return
+            _log.warning("%s ended with %s; starting it again", self._command[3:5], code)
+            pause = min(pause * 2, 60.0)
+            self._process = self._start()
+
+
+def command_line(name: str, plan: Path | None, db: str) -> list[str]:
+    """The command line of one of our own commands as a process beside this one."""
+    plan_part = ["--plan", str(plan)] if plan else []
+    return [sys.executable, "-m", "services", name, *plan_part, "--db", db]
