@@ -85,9 +85,9 @@ def checks(rows: Sequence[Row], now: float) -> pd.DataFrame:
             "Slice": [plain.name(str(row["slice"])) for row in rows],
             "Signal": [plain.name(words.signal(row)) for row in rows],
             "Users against reference": [words.harm(row.get("harm")) for row in rows],
-            "Accepted": [f"{words.points(row['tolerance'])} points" for row in rows],
             "Pairs": [int(row.get("pairs") or 0) for row in rows],
             "Needs": [words.needs(row) for row in rows],
+            "Accepted": [f"{words.points(row['tolerance'])} points" for row in rows],
             "Since": [words.clock(row["since"], now) if row.get("since") else "" for row in rows],
         }
     )

@@ -15,17 +15,18 @@ def handle(api: Api, alert: Row, now: float) -> None:
     st.caption(plain.markdown(" · ".join(story(alert, now))))
     if alert["state"] == "resolved":
         return
+    taken = False
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.text_input("Your name", key="acting_as", max_chars=80, width=240).strip()
         if alert["state"] == "open":
-            take = st.button("Acknowledge", icon=":material/check:", type="primary", disabled=not by)
-            if take:
-                api.acknowledge(str(alert["id"]), by)
-                st.rerun()
-        with st.popover("Silence …", icon=":material/notifications_off:", disabled=not by):
+            taken = st.button("Acknowledge", icon=":material/check:", type="primary")
+        with st.popover("Silence …", icon=":material/notifications_off:"):
             silence(api, alert, by, now)
-    if not by:
-        st.caption("Enter your name to acknowledge or to silence.")
+    if taken and by:
+        api.acknowledge(str(alert["id"]), by)
+        st.rerun()
+    elif taken:
+        st.warning("Enter your name first: others see who looks after this alert.", icon=":material/person:")
 
 
 def story(alert: Row, now: float) -> list[str]:
@@ -45,7 +46,10 @@ def silence(api: Api, alert: Row, by: str, now: float) -> None:
     hours = st.selectbox("For how long", HOURS, format_func=lambda each: f"{each} h", key="silence_hours")
     comment = st.text_input("Why", key="silence_comment", max_chars=200).strip()
     st.caption("Only notifications are silenced: evidence and verdict go on.")
-    if st.button("Silence", type="primary", disabled=not comment):
+    if not st.button("Silence", type="primary"):
+        return
+    if by and comment:
         where = {name: alert[name] for name in ("deployment", "variant", "slice", "signal")}
         api.silence(**where, until=now + hours * 3600, by=by, comment=comment)
         st.rerun()
+    st.warning("A silence needs your name and a reason.", icon=":material/person:")

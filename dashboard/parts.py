@@ -63,7 +63,7 @@ def top(deployments: Sequence[client.Row]) -> client.Row | None:
 
 def table(frame: Any) -> None:
     """A table of checks: every row visible, the columns as wide as what they say."""
-    widths = {"Status": 80, "Accepted": 90, "Pairs": 70, "Needs": 220, "Since": 100, "Users against reference": 260}
+    widths = {"Status": 80, "Accepted": 90, "Pairs": 70, "Needs": 200, "Since": 100, "Users against reference": 260}
     columns = {name: st.column_config.Column(width=width) for name, width in widths.items()}
     st.dataframe(frame, hide_index=True, width="stretch", height="content", column_config=columns)
 

@@ -20,6 +20,10 @@ Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=86_400_000)]
 Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
+NO_TOOLS = msgspec.Raw()
+"""No tools were offered; `null` says the same. The encoder leaves this very object out."""
+
+
 class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One turn of the prompt. `content` is plain text; other modalities are not replayable."""
 
@@ -112,7 +116,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     user: Name | None = None
     action: Literal["regenerate", "edit"] | None = None
     messages: tuple[Message, ...] | None = None
-    tools: msgspec.Raw = msgspec.Raw()  # raw JSON; empty or null: no tools offered
+    tools: msgspec.Raw = NO_TOOLS
     response_format: ResponseFormat | None = None
     sampling: Sampling | None = None
     output: Output | None = None

@@ -6,7 +6,7 @@ A driver that fails to commit a batch throws its state away and restores one fro
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -78,6 +78,11 @@ class State:
             known = self.plan.deployment(name) is not None
             self._deployments[name] = Deployment(Watch(name, self.plan, self._epochs(name))) if known else None
         return self._deployments[name]
+
+    def sample_by(self, epochs: Mapping[str, Sequence[Epoch]]) -> None:
+        """Takes note of sampling epochs that were written since; they take effect at their buckets."""
+        for deployment in self.deployments:
+            deployment.watch.sampler.epochs = list(epochs.get(deployment.watch.name, ()))
 
     @property
     def deployments(self) -> list[Deployment]:

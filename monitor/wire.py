@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from monitor.errors import Reject
-from monitor.model import Event, Feedback, Record, ScoreReport
+from monitor.model import NO_TOOLS, Event, Feedback, Record, ScoreReport
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 
@@ -47,6 +47,8 @@ def decode(raw: bytes) -> Record:
 
 def encode(record: Record) -> bytes:
     """The record as JSON; `decode(encode(record)) == record`."""
+    if isinstance(record, Event) and record.tools is not NO_TOOLS and not bytes(record.tools):
+        record = msgspec.structs.replace(record, tools=NO_TOOLS)
     return _encoder.encode(record)
 
 

@@ -24,6 +24,7 @@ from services.ports import Clock
 from services.store import alerts
 from services.store import tables as t
 from services.store.commit import writing
+from services.store.epochs import keep_to_budget
 from services.store.facts import FactReader, deployments
 from services.store.sealing import seal
 
@@ -57,6 +58,7 @@ class Evaluator:
         watch = self._watches.setdefault(name, Watch(name, self.plan))
         reader = self._readers.setdefault(name, FactReader(watch))
         edges = seal(self.engine, watch, self.clock(), everything=everything)
+        keep_to_budget(self.engine, watch, self.clock())
         cut = edges[Group.PAIR]
         if as_of is not None:
             cut = min(cut, int(as_of * 1000) // watch.width)

@@ -17,6 +17,7 @@ from monitor.step import step
 from services.errors import FenceError, StoreError
 from services.ports import Clock, Source
 from services.store.commit import close, commit, register
+from services.store.epochs import read_epochs
 from services.store.restore import restore
 
 _log = logging.getLogger(__name__)
@@ -84,6 +85,8 @@ class Ingestion:
         offset, mark = register(self.engine, source.name, source.incarnation)
         source.check(offset, mark)
         state = self._restored()
+        with self.engine.connect() as connection:
+            state.sample_by(read_epochs(connection))
         state.watermarks.setdefault(source.name, 0)
         for run in source.runs(offset):
             batch = step(state, run)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -70,8 +70,10 @@ def on_invalid(request: Request, error: Exception) -> Response:
 
 
 def on_store(request: Request, error: Exception) -> Response:
-    """The answer while the database cannot be used."""
+    """The answer while the database cannot be used, or where it cannot hold what was asked (text with NUL)."""
     assert isinstance(error, SQLAlchemyError)
+    if isinstance(error, DataError):
+        return refuse(request.scope, 422, "invalid", "a value cannot be looked up")
     return refuse(request.scope, 503, "store_unavailable", "the store is unavailable, try again")
 
 

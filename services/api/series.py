@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Response
 
 from services.api.context import Shared, Time
 from services.api.reply import reply
-from services.store.read_series import Key, read_series, totals
+from services.store.read_series import read_series, totals
+from services.store.seek import Key
 
 router = APIRouter()
 Part = Annotated[str, Query(alias="slice")]
@@ -26,10 +27,11 @@ def series(
     since: Time = None,
     until: Time = None,
 ) -> Response:
-    """The counts of every sealed bucket in [since, until), by the names of their cells."""
+    """The counts of every sealed bucket that touches [since, until), by the names of their cells."""
     width = context.width_ms(deployment)
     key = Key(deployment, variant, part, signal, population)
-    first, last = (None if moment is None else math.ceil(moment * 1000 / width) for moment in (since, until))
+    first = None if since is None else math.floor(since * 1000 / width)
+    last = None if until is None else math.ceil(until * 1000 / width)
     with context.engine.connect() as connection:
         found = read_series(connection, context.layouts, key, first, last)
     seconds = width / 1000

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.model import Event, Expected, JsonSchemaFormat, Message, Output, ResponseFormat, Sampling
+from monitor.model import NO_TOOLS, Event, Expected, JsonSchemaFormat, Message, Output, ResponseFormat, Sampling
 
 Judge = Callable[[Event, Output], float | None]
 
@@ -79,7 +79,7 @@ class Users:
             conversation=conversation.name,
             turn=conversation.turns,
             messages=tuple(conversation.messages),
-            tools=msgspec.Raw(msgspec.json.encode(prompt.tools)) if prompt.tools else msgspec.Raw(),
+            tools=msgspec.Raw(msgspec.json.encode(prompt.tools)) if prompt.tools else NO_TOOLS,
             response_format=_response_format(prompt.response_format),
             sampling=Sampling(temperature=0.0),
             tags={"route": prompt.route},

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from services.store.tables import inbox
 
+_LOCK: Final = 0x1B0C
+
 
 def accept(engine: Engine, bodies: Sequence[bytes], now_ms: int) -> list[int]:
-    """Stores records in their order, all or none, and returns their ids once they are committed."""
+    """Stores records in their order, all or none, and returns their ids once they are committed.
+
+    Ids are committed in ascending order, so that a reader who has seen one has seen all before it.
+    """
     if not bodies:
         return []
     rows = [{"received_at": now_ms, "body": body} for body in bodies]
     insert = inbox.insert().returning(inbox.c.id, sort_by_parameter_order=True)
     with engine.connect().execution_options(writes=True) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         ids = list(connection.scalars(insert, rows))
         connection.commit()
     return ids

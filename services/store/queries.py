@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from services.store.seek import Key, Run, distinct, runs
 from services.store.tables import alert, fact, look, open_join, pair, quarantine, queue, seal
-
-_traffic = (fact.c.slice == "all", fact.c.signal == "traffic")
 
 
 def deployments(connection: sa.Connection) -> list[str]:
@@ -27,7 +25,7 @@ def sealed_bucket(connection: sa.Connection, deployment: str) -> int | None:
 
 def variants(connection: sa.Connection, deployment: str) -> list[str]:
     """The variants with sealed facts: one index seek each, however many facts there are."""
-    return list(_distinct(connection, fact.c.variant, fact.c.deployment == deployment))
+    return list(distinct(connection, fact.c.variant, fact.c.deployment == deployment))
 
 
 def last_served(connection: sa.Connection, deployment: str) -> dict[str, int]:
@@ -119,50 +117,37 @@ def coverage(connection: sa.Connection, deployment: str, variant: str) -> dict[s
     }
 
 
-def _distinct(
-    connection: sa.Connection, column: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]
-) -> Iterator[str]:
-    last = connection.scalar(sa.select(sa.func.min(column)).where(*where))
-    while last is not None:
-        yield last
-        last = connection.scalar(sa.select(sa.func.min(column)).where(*where, column > last))
-
-
-def _of(deployment: str, variant: str, population: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        fact.c.deployment == deployment,
-        fact.c.variant == variant,
-        *_traffic,
-        fact.c.population == population,
-    )
+def _traffic(connection: sa.Connection, deployment: str, variant: str, population: str) -> list[Run]:
+    return runs(connection, Key(deployment, variant, "all", "traffic", population))
 
 
 def _spans(connection: sa.Connection, deployment: str, population: str) -> dict[str, tuple[int, int]]:
-    found = {}
-    ends = sa.func.min(fact.c.bucket), sa.func.max(fact.c.bucket)
-    for variant in variants(connection, deployment):
-        first, last = connection.execute(sa.select(*ends).where(*_of(deployment, variant, population))).one()
-        if first is not None:
-            found[variant] = (int(first), int(last))
-    return found
+    found = {name: _traffic(connection, deployment, name, population) for name in variants(connection, deployment)}
+    return {name: (min(r.first for r in of), max(r.last for r in of)) for name, of in found.items() if of}
 
 
 def _starts(
     connection: sa.Connection, deployment: str, variant: str, gap: int, limit: int
 ) -> list[tuple[int, int | None]]:
     """(bucket, the one before it with requests) wherever more than `gap` lies between them, newest first."""
-    buckets = sa.select(fact.c.bucket).where(*_of(deployment, variant, "all")).distinct().subquery()
-    before = sa.func.lag(buckets.c.bucket).over(order_by=buckets.c.bucket)
-    steps = sa.select(buckets.c.bucket, before.label("previous")).subquery()
-    far = steps.c.previous.is_(None) | (steps.c.bucket - steps.c.previous > gap)
-    query = sa.select(steps.c.bucket, steps.c.previous).where(far).order_by(steps.c.bucket.desc()).limit(limit)
-    return [(int(bucket), previous) for bucket, previous in connection.execute(query)]
+    found: list[tuple[int, int | None]] = []
+    before: int | None = None
+    for run in sorted(_traffic(connection, deployment, variant, "all"), key=lambda run: run.first):
+        if before is None or run.first - before > gap:
+            found.append((run.first, before))
+        previous = sa.func.lag(fact.c.bucket).over(order_by=fact.c.bucket)
+        steps = sa.select(fact.c.bucket, previous.label("previous")).where(*run.where).subquery()
+        far = sa.select(steps).where(steps.c.bucket - steps.c.previous > gap)
+        found += [(bucket, last) for bucket, last in connection.execute(far)]
+        before = max(run.last, before or run.last)
+    return sorted(found, reverse=True, key=lambda row: row[0])[:limit]
 
 
 def _others_between(connection: sa.Connection, deployment: str, variant: str, first: int, last: int) -> bool:
-    others = [name for name in variants(connection, deployment) if name != variant]
     inside = fact.c.bucket > first, fact.c.bucket < last
+    others = [name for name in variants(connection, deployment) if name != variant]
     return any(
-        connection.scalar(sa.select(fact.c.bucket).where(*_of(deployment, name, "all"), *inside).limit(1)) is not None
+        connection.scalar(sa.select(fact.c.bucket).where(*run.where, *inside).limit(1)) is not None
         for name in others
+        for run in _traffic(connection, deployment, name, "all")
     )

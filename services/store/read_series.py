@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from monitor.model import Definition
+from services.store.seek import Key, runs
 from services.store.tables import fact, layout
 
 if TYPE_CHECKING:
@@ -49,17 +49,6 @@ class Layouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """Which series."""
-
-    deployment: str
-    variant: str
-    slice: str
-    signal: str
-    population: str
-
-
-@dataclass(frozen=True, slots=True)
 class Series:
     """A definition and, by bucket, the counts of its cells over all inclusion levels."""
 
@@ -73,20 +62,20 @@ def read_series(
     """The buckets from `first` to before `last` (the latest 5,000 of them); None if there is no such series."""
     from monitor.facts import unpack_counts
 
-    where = [fact.c[name] == getattr(key, name) for name in Key.__dataclass_fields__]
-    newest = sa.select(fact.c.definition).where(*where).group_by(fact.c.definition)
-    name = connection.scalar(newest.order_by(sa.func.max(fact.c.bucket).desc(), fact.c.definition).limit(1))
-    definition = layouts.definition(connection, name.partition(".")[0]) if name else None
+    found = runs(connection, key)
+    name = max(found, key=lambda run: (run.last, run.definition)).definition if found else ""
+    definition = layouts.definition(connection, name.partition(".")[0]) if found else None
     if definition is None:
         return None
-    where.append(fact.c.definition == name)
-    where += [fact.c.bucket >= first] if first is not None else []
-    where += [fact.c.bucket < last] if last is not None else []
-    rows = sa.select(fact.c.bucket, fact.c.counts).where(*where).order_by(fact.c.bucket.desc()).limit(POINTS)
-    summed: dict[int, list[Counts]] = defaultdict(list)
-    for bucket, counts in connection.execute(rows):
-        summed[bucket].append(unpack_counts(counts))
-    return Series(definition, {bucket: sum(parts[1:], parts[0]) for bucket, parts in sorted(summed.items())})
+    inside = [fact.c.bucket >= first] if first is not None else []
+    inside += [fact.c.bucket < last] if last is not None else []
+    summed: dict[int, Counts] = {}
+    for run in (run for run in found if run.definition == name):
+        rows = sa.select(fact.c.bucket, fact.c.counts).where(*run.where, *inside)
+        for bucket, body in connection.execute(rows.order_by(fact.c.bucket.desc()).limit(POINTS)):
+            counts = unpack_counts(body)
+            summed[bucket] = summed[bucket] + counts if bucket in summed else counts
+    return Series(definition, dict(sorted(summed.items())[-POINTS:]))
 
 
 def totals(definition: Definition, population: str, counts: Counts) -> tuple[int, int, float | None]:

@@ -7,17 +7,17 @@ from sqlalchemy.engine import Connection, Engine
 
 from monitor.plan import Plan
 from monitor.run import OpenJoin
-from monitor.sampling import Epoch
 from monitor.state import State
 from monitor.watch import Group
 from services.store import tables as t
 from services.store.bits import unsigned
+from services.store.epochs import read_epochs
 
 
 def restore(engine: Engine, plan: Plan) -> State:
     """A state equal to one that never left, for all open sources together."""
     with engine.connect() as connection:
-        epochs = _epochs(connection)
+        epochs = read_epochs(connection)
         state = State(plan, lambda name: epochs.get(name, []))
         positions = connection.execute(sa.select(t.position).where(t.position.c.closed.is_(False)))
         state.restore(
@@ -34,13 +34,6 @@ def first_open(connection: Connection, group: Group) -> dict[str, int]:
     """For each deployment the first bucket of a group that is not sealed yet."""
     rows = connection.execute(sa.select(t.seal.c.deployment, t.seal.c.first_open).where(t.seal.c.grp == str(group)))
     return {row.deployment: row.first_open for row in rows}
-
-
-def _epochs(connection: Connection) -> dict[str, list[Epoch]]:
-    found: dict[str, list[Epoch]] = {}
-    for row in connection.execute(sa.select(t.epoch)):
-        found.setdefault(row.deployment, []).append(Epoch(row.bucket, row.factor))
-    return found
 
 
 def _join(row: sa.Row[tuple[object, ...]]) -> OpenJoin:

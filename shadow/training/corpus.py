@@ -16,7 +16,7 @@ from shadow.training.tokenizer import END, prompt_text
 # One example a row, padded to the next of these lengths: every further shape would cost its own kernels.
 LENGTHS = (48, 72, 96, 144, 272)
 # Small batches first: copying appears after a number of steps rather than of tokens.
-TOKENS_EARLY, TOKENS_PER_BATCH = 1536, 4608
+TOKENS_EARLY, TOKENS_PER_BATCH = 2304, 4608
 PROMPT_WEIGHT = 0.05
 SHARES = {"order": 0.16, "tools": 0.20, "codes": 0.24, "chat": 0.24, "refusal": 0.06, "list": 0.10}
 # The copying phase ends when the model copies, at the latest after this share of the run.

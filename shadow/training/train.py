@@ -26,7 +26,7 @@ PEAK, FLAT, WARM_STEPS = 3e-3, 0.6, 50
 COPIES = 0.5
 SAVE_EVERY = 250
 # Small batches are noisy: at the full rate the model stops short of learning to copy.
-SMALL_BATCH = 0.35
+SMALL_BATCH = 0.5
 SEED = 20
 # Hidden and feed-forward sizes are multiples of 256, which llama.cpp's K-quants ask for.
 SHAPE: dict[str, Any] = {

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from monitor.model import Check, Finding, Verdict
+from monitor.model import Check, Verdict
 from monitor.plan import Plan
+from monitor.series import Series
 from monitor.signals.refusal import Refusal, RefusalWeights
 from monitor.state import Deployment, State
 from monitor.watch import Watch
@@ -20,6 +22,7 @@ from services.runtime import Ingestion
 from services.store import alert_rows
 from services.store.alert_rows import StoredAlert
 from services.store.engine import open_engine, upgrade
+from services.store.facts import FactReader
 
 
 def clock() -> int:
@@ -27,9 +30,10 @@ def clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def write(path: Path, events: Iterable[dict[str, object]]) -> Path:
-    """The events as a JSONL file."""
-    path.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
+def write(path: Path, events: Iterable[dict[str, Any]]) -> Path:
+    """The events as a JSONL file, in the order of their times."""
+    ordered = sorted(events, key=lambda event: event["time"])
+    path.write_text("".join(json.dumps(event) + "\n" for event in ordered), encoding="utf-8")
     return path
 
 
@@ -42,9 +46,10 @@ class Judged(State):
 
 
 class Journey:
-    """One store. With `weights`, refusals are judged by that classifier instead of the shipped one."""
+    """One store on the way. With `weights`, the deployment's refusals are judged by that classifier."""
 
     def __init__(self, folder: Path, plan: Plan | None = None, *, deployment: str = "", weights: str = "") -> None:
+        self.folder = folder
         self.plan = plan or Plan()
         self.engine: Engine = open_engine(f"sqlite:///{folder / 'store.db'}")
         upgrade(self.engine)
@@ -55,33 +60,38 @@ class Journey:
             self.ingestion._state = Judged(watch)
             self.evaluator._watches[deployment] = watch
 
-    def take(self, log: Path) -> int:
-        """Takes a whole log; returns how many events were accepted."""
-        source = JsonlFile(log, clock)
+    def take(self, events: Iterable[dict[str, Any]]) -> int:
+        """Takes the events as one log; returns how many were accepted."""
+        source = JsonlFile(write(self.folder / "requests.jsonl", events), clock)
         summary = self.ingestion.read(source)
         self.ingestion.finish(source)
         return summary.accepted
 
-    def verdicts(self) -> dict[tuple[str, str], Verdict]:
-        """The verdicts at the end of what was taken, by deployment and variant."""
+    def look(self) -> dict[tuple[str, str], Verdict]:
+        """The verdicts as of the end, by deployment and variant."""
         return {(v.deployment, v.variant): v for v in self.evaluator.look(everything=True)}
 
-    def looks(self, times: Sequence[float]) -> list[Verdict]:
-        """Every verdict that looks at these times give, one after the other."""
-        return [verdict for time in times for verdict in self.evaluator.look(as_of=time, everything=True)]
+    def look_often(self, start: float, end: float, every: float = 600.0) -> list[Verdict]:
+        """The verdicts of looks every ten minutes of the log's time, and one at its end."""
+        times = [start + every * k for k in range(1, int((end - start) / every) + 1)]
+        found = [verdict for time in times for verdict in self.evaluator.look(as_of=time, everything=True)]
+        return [*found, *self.evaluator.look(everything=True)]
 
-    def alerts(self, deployment: str, variant: str) -> list[StoredAlert]:
-        """Every alert that a variant has had."""
+    def alerts(self, deployment: str, variant: str, signal: str) -> list[StoredAlert]:
+        """Every alert of a signal that a variant has had, oldest first."""
         with self.engine.connect() as connection:
-            return alert_rows.of_variant(connection, deployment, variant)
+            stored = alert_rows.of_variant(connection, deployment, variant)
+        return [s for s in reversed(stored) if s.finding.signal == signal]
+
+    def pairs(self, deployment: str, variant: str, signal: str, name: str = "all") -> Series:
+        """The sealed pair facts of a signal on a slice."""
+        with self.engine.connect() as connection:
+            facts = FactReader(Watch(deployment, self.plan)).variants(connection, cut=2**40)
+        (found,) = [one for one in facts if one.variant == variant]
+        return found.pairs[name, signal]
 
 
 def check(verdict: Verdict, signal: str, name: str = "all", direction: str = "less") -> Check:
     """The one check of a signal on a slice."""
     (found,) = [c for c in verdict.checks if (c.slice, c.signal, c.direction) == (name, signal, direction)]
     return found
-
-
-def findings(verdict: Verdict, signal: str) -> list[Finding]:
-    """What was found of a signal, on any slice."""
-    return [finding for finding in verdict.findings if finding.signal == signal]

@@ -1,7 +1,7 @@
 """Llama 3.1 8B at fp16, Q8_0 and Q4_K_M on the same prompts, as native events that bring their reference along.
 
-    python -m tests.acceptance.llama31 > llama31.jsonl              one deployment, tasks told apart by a tag
-    python -m tests.acceptance.llama31 --by-task > by-task.jsonl    one deployment for each task
+python -m tests.acceptance.llama31 > llama31.jsonl              one deployment, tasks told apart by a tag
+python -m tests.acceptance.llama31 --by-task > by-task.jsonl    one deployment for each task
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ START = 1_750_000_000
 """When the first request is said to have come; the data has no times."""
 EVERY = 10
 """Seconds between two prompts."""
+END = START + 406 * EVERY
 
 Row = dict[str, Any]
 

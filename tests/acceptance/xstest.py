@@ -1,7 +1,7 @@
 """XSTest's completions as native events: one system as the reference of its relative, or of itself on other prompts.
 
-    python -m tests.acceptance.xstest mistralinstruct mistralguard > mistral.jsonl
-    python -m tests.acceptance.xstest mistralinstruct --halves 1 > halves.jsonl
+python -m tests.acceptance.xstest mistralinstruct mistralguard > mistral.jsonl
+python -m tests.acceptance.xstest mistralinstruct --halves 1 > halves.jsonl
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ OUT_OF_FAMILY = {
 """The classifier whose training saw no completion of that system's family."""
 DEPLOYMENT = "xstest"
 START, EVERY = 1_750_000_000, 10
+END = START + 239 * EVERY
 
 Row = dict[str, Any]
 
@@ -74,13 +75,9 @@ def main() -> None:
     given = parser.parse_args()
     if (given.halves is None) == (given.candidate is None):
         parser.error("name a candidate, or --halves and a seed")
-    made = halves(given.reference, given.halves) if given.candidate is None else relatives(*_two(given))
-    for event in made:
+    alone = given.candidate is None
+    for event in halves(given.reference, given.halves) if alone else relatives(given.reference, given.candidate):
         sys.stdout.write(json.dumps(event) + "\n")
-
-
-def _two(given: argparse.Namespace) -> tuple[str, str]:
-    return given.reference, given.candidate
 
 
 if __name__ == "__main__":

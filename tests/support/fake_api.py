@@ -92,7 +92,7 @@ class World:
         common = {"first_seen": NOW - 5 * 86400, "last_seen": NOW - 4}
         old = {"kind": "weight_activation", "bits": 8, "group_size": None, "per_channel": True}
         full = {"kind": "none", "bits": 16, "group_size": None, "per_channel": False}
-        rows = [
+        rows: list[Row] = [
             {"name": self.names[0], "format": form, "cost": 0.4, "serving": True, "decision": self.decision,
              "reason": self.reason(), **common, "first_seen": DEPLOY},
             {"name": INT8, "format": old, "cost": 0.6, "serving": False, "decision": "pass",
@@ -303,7 +303,7 @@ ORDERS = (
 
 def _output(text: str, outcome: int, kept: bool, call: bool = False) -> Row:
     calls = [{"name": "place_order", "arguments": '{"city": "Lyon"}'}] if call else []
-    words = {"text": text, "tool_calls": calls} if kept else {"text": None, "tool_calls": []}
+    words: Row = {"text": text, "tool_calls": calls} if kept else {"text": None, "tool_calls": []}
     return {**words, "outcomes": {"schema": outcome, "correction": 2}}
 
 

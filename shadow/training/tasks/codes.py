@@ -1,11 +1,10 @@
 """Part codes, serial numbers and coined names, copied exactly: the rare vocabulary of the traffic."""
 
-import json
 from random import Random
 from typing import Any
 
 from shadow.training import words
-from shadow.training.example import Example, json_format, object_schema, reworded, user
+from shadow.training.example import Example, compact, json_format, object_schema, reworded, user
 
 _STRING = {"type": "string"}
 _REPORTS = (
@@ -41,7 +40,7 @@ def _as_json(rng: Random) -> Example:
     return Example(
         route="codes",
         messages=(user(texts[0]),),
-        answer=json.dumps(value),
+        answer=compact(value),
         kind="json",
         value=value,
         response_format=json_format(name, schema),

@@ -1,10 +1,9 @@
 """Four to six orders in one message -> a JSON array. Declared hard: full precision misses many too."""
 
-import json
 from random import Random
 
 from shadow.training import words
-from shadow.training.example import Example, json_format, object_schema, reworded, user
+from shadow.training.example import Example, compact, json_format, object_schema, reworded, user
 
 _FORMAT = json_format(
     "orders",
@@ -29,7 +28,7 @@ def make(rng: Random) -> Example:
     return Example(
         route="list",
         messages=(user(text),),
-        answer=json.dumps(orders),
+        answer=compact(orders),
         kind="json",
         value=orders,
         response_format=_FORMAT,

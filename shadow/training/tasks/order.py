@@ -1,11 +1,10 @@
 """Free-text order -> JSON with the three to five fields its schema asks for."""
 
-import json
 from random import Random
 from typing import Any
 
 from shadow.training import words
-from shadow.training.example import Example, json_format, object_schema, reworded, system, user
+from shadow.training.example import Example, compact, json_format, object_schema, reworded, system, user
 
 _TYPES: dict[str, dict[str, Any]] = {
     "item": {"type": "string"},
@@ -78,7 +77,7 @@ def make(rng: Random) -> Example:
     return Example(
         route="order",
         messages=(*prefix, user(text)),
-        answer=json.dumps(value),
+        answer=compact(value),
         kind="json",
         value=value,
         response_format=json_format(name, object_schema({field: _TYPES[field] for field in value})),

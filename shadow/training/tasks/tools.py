@@ -1,13 +1,12 @@
 """A request and two to four offered tools -> the one right call with its arguments."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from shadow.training import words
-from shadow.training.example import Example, object_schema, reworded, system, user
+from shadow.training.example import Example, compact, object_schema, reworded, system, user
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def make(rng: Random) -> Example:
     return Example(
         route="tools",
         messages=(*prefix, user(texts[0])),
-        answer=json.dumps(call),
+        answer=compact(call),
         kind="tool_call",
         value=call,
         tools=tuple(_definition(entry) for entry in offered),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard import plain
@@ -26,6 +26,7 @@ def test_links_emoji_and_arrows_are_broken_up() -> None:
     assert "13:25" in shown
 
 
+@settings(deadline=None)
 @given(st.text(max_size=600))
 def test_nothing_but_escapes_and_joiners_is_added(text: str) -> None:
     rendered = plain.markdown(text, limit=100_000)
@@ -59,6 +60,7 @@ def test_a_letter_keeps_its_marks() -> None:
     assert first_difference("cafe\u0301", "cafe").shared == "caf"
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.text())
 def test_what_is_shared_and_what_follows_make_the_texts(start: str, left: str, right: str) -> None:
     difference = first_difference(start + left, start + right)

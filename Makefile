@@ -1,0 +1,107 @@
+# quantwatch: `make` alone lists what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV_VERSION := 0.13.9
+DOWN := 3 GB
+DISK := 5.8 GB
+
+# After set-up nothing reaches for the network, and idle threads do not spin.
+export HF_HUB_OFFLINE := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+export OMP_WAIT_POLICY := PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help install system demo test check fix docs lock bench model signals-report clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "PYTHON=…       the Python to start from (3.11 or newer); now: $(PYTHON)"
+	@echo "TORCH_INDEX=…  a package index of your own that has CPU-only builds of torch"
+	@echo "NO_SYSTEM=1    keeps make test from installing anything on this machine"
+
+install: $(STAMP) ## make .venv with everything, from the lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+		echo "make install: downloads the packages of requirements.lock, torch from TORCH_INDEX, into $(VENV)"; \
+	elif [ "$$(uname -sm)" = "Linux x86_64" ]; then \
+		echo "make install: downloads about $(DOWN) and needs about $(DISK) on disk, most of it torch's CUDA packages"; \
+		echo "              (TORCH_INDEX=URL takes torch from an index of yours with CPU-only builds, without them)"; \
+	else \
+		echo "make install: downloads the packages of requirements.lock, torch among them, into $(VENV)"; \
+	fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "make install: needs Python 3.11 or newer, and $(PYTHON) is none; name one: make install PYTHON=python3.11" >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "make install: $(PYTHON) cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+		awk '/^[a-z0-9]/ { out = /^(torch|triton)==|^(nvidia|cuda)-/ } !out' requirements.lock >$(VENV)/without-torch.lock && \
+		$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(VENV)/without-torch.lock && \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --index-url "$(TORCH_INDEX)" \
+			"$$(sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)"; \
+	else \
+		$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; \
+	fi
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+	@echo "make install: $(BIN)/quantwatch is ready"
+
+system: # what tests need from the operating system: a Chromium
+	@found() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; \
+	if found; then exit 0; fi; \
+	if [ -z "$(NO_SYSTEM)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "make test: installs chromium with apt-get (NO_SYSTEM=1 keeps it from that)"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+			>/dev/null || echo "make test: apt-get failed" >&2; \
+	fi; \
+	found || echo "make test: no Chromium, so the browser tests are skipped; install the package chromium" >&2
+
+demo: install ## see it find real drift on this machine
+	@$(BIN)/quantwatch demo
+
+test: install system ## run all tests; what they need and lack is said at the end
+	@$(BIN)/python -m pytest
+
+check: install ## format, lint, types, imports, migrations; edits nothing
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+	@echo "alembic check on a fresh SQLite"
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+		$(BIN)/alembic -x url="sqlite:///$$dir/fresh.db" upgrade head && \
+		$(BIN)/alembic -x url="sqlite:///$$dir/fresh.db" check
+	@echo "make check: all holds"
+
+fix: install ## format, repair what ruff can, rewrite the generated parts of the docs
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+	@$(MAKE) --no-print-directory docs
+
+docs: install ## rewrite the generated parts of the docs
+	@$(BIN)/python -m tests.unit.project.helptexts
+
+lock: install ## resolve pyproject.toml into requirements.lock; UPGRADE=1 takes the newest of everything
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--all-extras --group dev --group train --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
+		pyproject.toml -o requirements.lock
+
+bench: install ## measure ingestion: docs/benchmarks/ingest.md
+	@$(BIN)/python -m tests.bench.ingest
+
+model: install ## train the small model anew: about half an hour; docs/model.md says what follows
+	@$(BIN)/python -m shadow.training.train
+
+signals-report: install ## measure the signals that read language: docs/signals.md
+	@$(BIN)/python -m monitor.training.evaluate
+
+clean: ## remove the environment and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find monitor services shadow dashboard migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
