@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV_VERSION := 0.13.9
 DOWN := 3 GB
-DISK := 5.8 GB
+DISK := 6.1 GB
 
 # After set-up nothing reaches for the network, and idle threads do not spin.
 export HF_HUB_OFFLINE := 1

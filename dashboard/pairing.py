@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,22 +21,17 @@ def output_text(output: Row) -> str:
     return "\n".join([str(output.get("text") or ""), *calls]).strip("\n")
 
 
-def prompt_lines(prompt: str) -> list[tuple[str, str]]:
-    """Role and content of every message; a prompt that is not of that shape is shown as it is."""
-    try:
-        messages = json.loads(prompt)
-        return [(str(each["role"]), str(each.get("content") or "")) for each in messages]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return [("prompt", prompt)]
+def prompt_lines(prompt: Sequence[Row]) -> list[tuple[str, str]]:
+    """Role and content of every message."""
+    return [(str(each.get("role")), str(each.get("content") or "")) for each in prompt]
 
 
-def outcome(output: Row, signal: str, cells: Sequence[str]) -> str | None:
-    """What the signal says about an output: the name of its cell, else the bare number."""
+def outcome(output: Row, signal: str) -> str | None:
+    """What the signal says about an output, in the API's word: yes, no, a value in [0, 1], or why there is none."""
     value = (output.get("outcomes") or {}).get(signal)
     if value is None:
         return None
-    known = isinstance(value, int) and 0 <= value < len(cells)
-    return f"{signal}: {cells[value] if known else value}"
+    return f"{signal}: {value:.2f}" if isinstance(value, float) else f"{signal}: {str(value).replace('_', ' ')}"
 
 
 def fidelity(row: Row | None) -> str:
@@ -54,21 +48,21 @@ def fidelity(row: Row | None) -> str:
     return f"Token by token: {', '.join(said)}." if said else "Token by token: not compared."
 
 
-def show_pair(pair: Row, signal: str, cells: Sequence[str]) -> None:
+def show_pair(pair: Row, signal: str) -> None:
     """One pair in a frame of its own."""
     with st.container(border=True):
         slices = ", ".join(plain.name(str(each), 40) for each in pair.get("slices") or [])
         st.text(f"{words.clock(pair['time'])}   slices: {slices or 'none'}   pair {plain.name(str(pair['id']))}")
         if pair.get("text_kept", True):
             _prompt(pair.get("prompt"))
-            _outputs(pair, signal, cells)
+            _outputs(pair, signal)
         else:
             parts.empty("The texts of this pair are not kept: by the plan, or because their time is over.")
-            _outcomes(pair, signal, cells)
+            _outcomes(pair, signal)
         st.caption(fidelity(pair.get("fidelity")))
 
 
-def _prompt(prompt: str | None) -> None:
+def _prompt(prompt: Sequence[Row] | None) -> None:
     if prompt is None:
         return
     with st.expander("Prompt", icon=":material/chat:"):
@@ -77,13 +71,13 @@ def _prompt(prompt: str | None) -> None:
             parts.hostile(content, 240 if len(content) > TALL else None)
 
 
-def _outcomes(pair: Row, signal: str, cells: Sequence[str]) -> None:
+def _outcomes(pair: Row, signal: str) -> None:
     for arm, title in TITLES.items():
         if pair.get(arm):
-            st.text(f"{title}: {plain.line(outcome(pair[arm], signal, cells) or 'not judged')}")
+            st.text(f"{title}: {plain.line(outcome(pair[arm], signal) or 'not judged')}")
 
 
-def _outputs(pair: Row, signal: str, cells: Sequence[str]) -> None:
+def _outputs(pair: Row, signal: str) -> None:
     arms = [arm for arm in TITLES if pair.get(arm)]
     if not arms:
         parts.empty("No build's output is kept for this pair.")
@@ -91,7 +85,7 @@ def _outputs(pair: Row, signal: str, cells: Sequence[str]) -> None:
     for arm, column in zip(arms, st.columns(len(arms)), strict=True):
         with column:
             st.markdown(f"**{TITLES[arm]}**")
-            said = outcome(pair[arm], signal, cells)
+            said = outcome(pair[arm], signal)
             st.caption(plain.markdown(said) if said else "not judged")
             _parted(output_text(pair[arm]), _shared(pair, arm))
 

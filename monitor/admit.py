@@ -25,13 +25,14 @@ class Admitted:
 
 @dataclass(slots=True)
 class Late:
-    """An admitted score or feedback, at its place in the log."""
+    """An admitted score or feedback, at its place in the log: after so many requests of its deployment in this run."""
 
     deployment: Deployment
     record: ScoreReport | Feedback
     time: int
     position: int
     raw: bytes
+    after: int
 
 
 class Admission:
@@ -43,7 +44,7 @@ class Admission:
         self.batch = batch
         self.watermark = state.watermarks.get(run.source, 0)
         self.requests: dict[str, Admitted] = {}
-        self.late: list[Late] = []
+        self.late: dict[str, list[Late]] = {}
         self.fresh: list[int] = []
         self.newest = 0
 
@@ -66,7 +67,9 @@ class Admission:
             self._take(deployment, record, raw, time)
         elif isinstance(record, ScoreReport | Feedback):
             time = self._timely(record, arrival, deployment)
-            self.late.append(Late(deployment, record, time, position, raw))
+            taken = self.requests.get(record.deployment)
+            late = Late(deployment, record, time, position, raw, 0 if taken is None else len(taken.events))
+            self.late.setdefault(record.deployment, []).append(late)
 
     def _timely(self, record: Event | ScoreReport | Feedback, arrival: int | None, deployment: Deployment) -> int:
         """The event time in milliseconds; refuses early and late, and moves the watermark with what came on time."""

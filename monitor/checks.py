@@ -13,12 +13,11 @@ from monitor.evidence.joint import Direction, contrast
 from monitor.evidence.paired import PairedCounts
 from monitor.facts import Counts
 from monitor.model import Arm, Missing
-from monitor.pairs import JOINT, OWN, REASONS, SPAN
+from monitor.pairs import JOINT, OWN, REASONS, SPAN, VALUES
 from monitor.plan import ShadowRule
 from monitor.sampling import LEVEL
 from monitor.series import Series
 from monitor.signals.score import GRID
-from monitor.watch import VALUES
 
 _TWO_SIDED = ("refusal", "length")
 

@@ -14,7 +14,6 @@ from functools import cached_property
 import msgspec
 import numpy as np
 import xxhash
-from numba import njit
 from numpy.typing import NDArray
 
 from monitor.errors import IntegrityError
@@ -92,6 +91,23 @@ def pack(rows: Sequence[tuple[str, int, bytes]], dense: Counts) -> bytes:
     )
 
 
+def pack_rows(
+    rows: Sequence[tuple[str, int, bytes]], cells: int, begins: NDArray[np.int64], at: NDArray[np.uint32], n: Counts
+) -> bytes:
+    """The same from sparse counts: row r has `n[k]` in cell `at[k]` for k from `begins[r]` on. Rows come sorted."""
+    variants = tuple(sorted({row[0] for row in rows}))
+    index = {name: i for i, name in enumerate(variants)}
+    first = np.repeat(np.arange(len(rows)) * cells, np.diff(begins))
+    return _encode.encode(
+        PackedDelta(
+            variants=variants,
+            rows=tuple((index[variant], population, mask) for variant, population, mask in rows),
+            at=(first + at).astype("<u4").tobytes(),
+            n=n.astype("<i8").tobytes(),
+        )
+    )
+
+
 def fold(layout: Layout, deltas: Iterable[bytes]) -> dict[tuple[str, Population], Counts]:
     """All deltas of one bucket as counts of shape (slices, cells) per (variant, population). Order-free."""
     slices, cells = len(layout.slices), int(layout.offsets[-1])
@@ -130,20 +146,46 @@ def pack_counts(counts: Counts) -> bytes:
 
 
 def unpack_counts(body: bytes) -> Counts:
-    """The inverse of `pack_counts`."""
-    size = int(np.frombuffer(body, "<u4", 1)[0])
+    """The inverse of `pack_counts`; IntegrityError for what that cannot have made."""
     stored, rest = divmod(len(body) - 4, 12)
-    if rest:
+    if stored < 0 or rest:
         raise IntegrityError("a sealed row has a broken length")
-    counts = np.zeros(size, dtype=np.int64)
+    size = int(np.frombuffer(body, "<u4", 1)[0])
     at = np.frombuffer(body, "<u4", stored, 4)
-    counts[at] = np.frombuffer(body, "<i8", stored, 4 + 4 * stored)
+    numbers = np.frombuffer(body, "<i8", stored, 4 + 4 * stored)
+    if stored and (at.max() >= size or numbers.min() < 0):
+        raise IntegrityError("a sealed row contradicts itself")
+    counts = np.zeros(size, dtype=np.int64)
+    counts[at] = numbers
     return counts
 
 
-@njit(cache=True)
-def count_cells(cells: NDArray[np.int16], offsets: NDArray[np.int64], group: NDArray[np.int64], out: Counts) -> None:
-    """Adds one to out[group[i], offsets[d] + cells[i, d]] for every event i and definition d."""
-    for i in range(cells.shape[0]):
-        for d in range(cells.shape[1]):
-            out[group[i], offsets[d] + cells[i, d]] += 1
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What happened at the places of a run, in the order in which it came.
+
+    Event i happened at place `index[i]`, in cell `cells[i, d]` of definition d, and counts as a unit if `units[i]`.
+    """
+
+    index: NDArray[np.int64]
+    cells: NDArray[np.int16]
+    units: NDArray[np.bool_]
+
+
+def sparse(
+    layout: Layout, hits: Hits, singles: NDArray[np.int64], row_place: NDArray[np.int64], row_unit: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.uint32], Counts]:
+    """Where each row's counts begin, their cells (ascending within a row), and the counts.
+
+    Row r counts what happened at place `row_place[r]`, only units if `row_unit[r]`. `singles` are further counts,
+    each a row, a cell among all of the layout's and a number, ascending by row.
+    """
+    places = int(row_place.max(initial=-1)) + 1
+    order = np.argsort(hits.index, kind="stable")
+    starts = np.searchsorted(hits.index[order], np.arange(places + 1))
+    room = 2 * hits.cells.size + len(singles)
+    at, n = np.empty(room, dtype=np.uint32), np.empty(room, dtype=np.int64)
+    begins = np.zeros(len(row_place) + 1, dtype=np.int64)
+    total = int(layout.offsets[-1])
+    _count(hits.cells, hits.units, layout.offsets, order, starts, singles, row_place, row_unit, total, begins, at, n)
+    return begins, at[: begins[-1]], n[: begins[-1]]

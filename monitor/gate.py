@@ -16,10 +16,10 @@ from monitor.evidence.budget import ErrorNumbers
 from monitor.evidence.check import Bar, PairedResult, assess_pairs
 from monitor.evidence.joint import Direction
 from monitor.model import Blame, Check, Decision
-from monitor.pairs import SPAN
+from monitor.pairs import SPAN, VALUES
 from monitor.series import Series, VariantFacts
 from monitor.signals.score import GRID
-from monitor.watch import VALUES, Watch
+from monitor.watch import Watch
 
 CheckKey = tuple[str, str, Direction]
 """Slice, signal and direction."""

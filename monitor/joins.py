@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,32 +12,56 @@ from monitor.admit import Admitted, Late
 from monitor.model import ScoreReport
 from monitor.run import Batch, OpenJoin, QuarantineRow
 from monitor.signals.score import grid_cell, quantised
-from monitor.tally import Places, Tally
+from monitor.state import State
+from monitor.tally import Place, Places, Tally
 from monitor.watch import Group
 
 KINDS = ("feedback", "score")
 """In the order of their definitions in the group's layout."""
 
 
-def open_joins(admitted: Admitted, places: Places, units: NDArray[np.bool_], tally: Tally, batch: Batch) -> None:
-    """Keeps the declared share of the units open, once for each kind, and counts them as open."""
-    deployment = admitted.deployment
-    watch = deployment.watch
-    limit = watch.rule.joins.share * 2**64
-    if limit <= 0:
-        return
-    for i in np.flatnonzero(units).tolist():
-        if admitted.identities[i] >= limit:
-            continue
-        place = places.places[places.index[i]]
-        expires = admitted.times[i] + watch.horizons[Group.JOIN]
-        for definition, kind in enumerate(KINDS):
-            identity = watch.identity(kind, admitted.events[i].id)
-            bucket, variant, mask = place
-            join = OpenJoin(watch.name, identity, bucket, variant, mask, admitted.identities[i], expires)
-            deployment.joins[identity] = join
-            batch.joins.append(join)
-            tally.one(watch, Group.JOIN, place, unit=True, definition=definition, cell=0)
+def follow_joins(
+    admitted: Admitted,
+    late: Sequence[Late],
+    places: Places,
+    units: NDArray[np.bool_],
+    tally: Tally,
+    batch: Batch,
+) -> None:
+    """Opens the declared share of the units and joins what came, in the order of the log."""
+    limit = admitted.deployment.watch.rule.joins.share * 2**64
+    waiting = deque(late)
+    for i in np.flatnonzero(units).tolist() if limit > 0 else ():
+        while waiting and waiting[0].after <= i:
+            join(waiting.popleft(), tally, batch)
+        if admitted.identities[i] < limit:
+            _open(admitted, i, places.places[places.index[i]], tally, batch)
+    for one in waiting:
+        join(one, tally, batch)
+
+
+def still_open(state: State, opened: OpenJoin) -> bool:
+    """Whether nothing has come for it yet, and no later request has taken its id."""
+    deployment = state.deployment(opened.deployment)
+    return deployment is not None and deployment.joins.get(opened.request) is opened
+
+
+def _open(admitted: Admitted, i: int, place: Place, tally: Tally, batch: Batch) -> None:
+    """Keeps one unit open, once for each kind, and counts it as open. While an id is open, its first request has it."""
+    deployment, time = admitted.deployment, admitted.times[i]
+    watch, (bucket, variant, mask) = deployment.watch, place
+    expires = time + watch.horizons[Group.JOIN] + watch.lateness
+    for definition, kind in enumerate(KINDS):
+        identity = watch.identity(kind, admitted.events[i].id)
+        before = deployment.joins.get(identity)
+        if before is not None:
+            if time <= before.expires - watch.lateness:
+                continue
+            batch.joined.append((watch.name, identity))
+        opened = OpenJoin(watch.name, identity, bucket, variant, mask, admitted.identities[i], expires)
+        deployment.joins[identity] = opened
+        batch.joins.append(opened)
+        tally.one(watch, Group.JOIN, place, unit=True, definition=definition, cell=0)
 
 
 def join(late: Late, tally: Tally, batch: Batch) -> None:
@@ -43,7 +70,7 @@ def join(late: Late, tally: Tally, batch: Batch) -> None:
     kind = late.record.kind
     identity = watch.identity(kind, late.record.request)
     found = late.deployment.joins.get(identity)
-    if found is None or late.time > found.expires:
+    if found is None or late.time > found.expires - watch.lateness:
         batch.quarantine.append(QuarantineRow(late.position, f"unmatched_{kind}", "", late.raw))
         return
     if isinstance(late.record, ScoreReport):

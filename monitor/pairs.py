@@ -21,6 +21,9 @@ from monitor.outcomes import Outcomes, code, reason
 from monitor.signals.family import sealed
 from monitor.signals.score import DIFFERENCE_GRID, GRID, difference_cell, grid_cell
 
+VALUES: Final = ("score", "length")
+"""Signals whose arms give a value instead of yes or no."""
+
 ARMS: Final = (Arm.LOGGED, Arm.DEPLOYED, Arm.REFERENCE, Arm.SECOND)
 CONTRASTS: Final = (
     (Arm.LOGGED, Arm.REFERENCE),

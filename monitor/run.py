@@ -66,7 +66,10 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class OpenJoin:
-    """A unit whose score or feedback may still come, by the identity of its request."""
+    """A unit whose score or feedback may still come, by the identity of its request.
+
+    It counts until lateness before `expires` by its own time; by then nothing on time can come any more.
+    """
 
     deployment: str
     request: int
@@ -79,7 +82,10 @@ class OpenJoin:
 
 @dataclass(slots=True)
 class Batch:
-    """Everything one transaction commits for one run. `deltas` and the rest are complete once `step` returns."""
+    """Everything one transaction commits for one run. `deltas` and the rest are complete once `step` returns.
+
+    `joined` are open joins to take away, `joins` those to add afterwards.
+    """
 
     source: str
     incarnation: str

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
 from monitor.conversations import Conversations
-from monitor.plan import Plan
+from monitor.plan import DeploymentRule, Plan, seconds
 from monitor.run import OpenJoin
 from monitor.sampling import Epoch
 from monitor.watch import Watch
+
+_SWEEP: Final = 1_024
 
 
 class Seen:
@@ -60,6 +63,13 @@ class Deployment:
         self.conversations = Conversations(watch.rule)
         self.joins: dict[int, OpenJoin] = {}
         self.sealed = sealed
+        self._swept = _SWEEP
+
+    def expire_joins(self, watermark: int) -> None:
+        """Forgets joins that nothing on time can meet any more, whenever they have doubled; changes no answer."""
+        if len(self.joins) >= self._swept:
+            self.joins = {name: join for name, join in self.joins.items() if join.expires >= watermark}
+            self._swept = max(_SWEEP, 2 * len(self.joins))
 
 
 class State:
@@ -69,6 +79,7 @@ class State:
         self.plan = plan
         self.seen = Seen()
         self.watermarks: dict[str, int] = {}
+        self.lateness = max(int(seconds(r.lateness) * 1000) for r in plan.deployments.values() or (DeploymentRule(),))
         self._epochs = epochs
         self._deployments: dict[str, Deployment | None] = {}
 
@@ -81,6 +92,7 @@ class State:
 
     def sample_by(self, epochs: Mapping[str, Sequence[Epoch]]) -> None:
         """Takes note of sampling epochs that were written since; they take effect at their buckets."""
+        self._epochs = lambda name: list(epochs.get(name, ()))
         for deployment in self.deployments:
             deployment.watch.sampler.epochs = list(epochs.get(deployment.watch.name, ()))
 

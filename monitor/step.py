@@ -6,12 +6,14 @@ facts; a run that was committed before is refused by the store's fence.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.admit import Admission, Admitted
+from monitor.admit import Admission, Admitted, Late
 from monitor.conversations import conversation_hash
-from monitor.joins import join, open_joins
+from monitor.joins import follow_joins, join, still_open
 from monitor.replayable import sample
 from monitor.run import Batch, Run
 from monitor.signals.correction import Signature, signatures
@@ -30,18 +32,20 @@ def step(state: State, run: Run) -> Batch:
     admission = Admission(state, run, batch)
     admission.admit_all()
     tally = Tally()
-    for admitted in admission.requests.values():
-        _observe(admitted, tally, batch)
-    for late in admission.late:
-        join(late, tally, batch)
+    for name, admitted in admission.requests.items():
+        _observe(admitted, admission.late.pop(name, []), tally, batch)
+    for rest in admission.late.values():
+        for late in rest:
+            join(late, tally, batch)
+    batch.joins = [opened for opened in batch.joins if still_open(state, opened)]
     _remember(state, admission, batch)
     batch.deltas = tally.rows()
     batch.layouts |= tally.layouts
     return batch
 
 
-def _observe(admitted: Admitted, tally: Tally, batch: Batch) -> None:
-    """Signals, slices, units, corrections and the shadow's sample of one deployment's requests."""
+def _observe(admitted: Admitted, late: Sequence[Late], tally: Tally, batch: Batch) -> None:
+    """Signals, slices, units, corrections, joins and the shadow's sample of one deployment's requests."""
     events, watch = admitted.events, admitted.deployment.watch
     patterns = watch.slicer.patterns(events)
     buckets = [time // watch.width for time in admitted.times]
@@ -49,9 +53,8 @@ def _observe(admitted: Admitted, tally: Tally, batch: Batch) -> None:
     traffic = np.zeros((len(events), 1), dtype=np.int16)
     cells = np.hstack([*(family.judge_all(events) for family in watch.families), traffic])
     units, served = _follow(admitted, places, tally)
-    tally.add(watch, Group.LIVE, places, cells, units)
-    tally.add(watch, Group.CORRECTION, places, np.column_stack((served, served)), units)
-    open_joins(admitted, places, units, tally, batch)
+    tally.add(watch, places, {Group.LIVE: cells, Group.CORRECTION: np.column_stack((served, served))}, units)
+    follow_joins(admitted, late, places, units, tally, batch)
     sampled = sample(admitted, buckets, patterns, units)
     if sampled:
         batch.sampled.extend(sampled)
@@ -82,7 +85,7 @@ def _follow(admitted: Admitted, places: Places, tally: Tally) -> tuple[NDArray[n
 def _remember(state: State, admission: Admission, batch: Batch) -> None:
     """Ids, tails and the watermark, each with the time at which it may be forgotten."""
     run, watermark = admission.run, admission.watermark
-    lateness = max((d.watch.lateness for d in state.deployments), default=0)
+    lateness = state.lateness
     if run.drained:
         watermark = max(watermark, run.clock - lateness)
     batch.watermark = state.watermarks[run.source] = watermark
@@ -98,3 +101,4 @@ def _remember(state: State, admission: Admission, batch: Batch) -> None:
             expires = max(watermark, admission.newest) + deployment.watch.lateness + conversations.horizon
             batch.tails.append((deployment.watch.name, expires, body))
         conversations.expire(oldest, deployment.watch.lateness)
+        deployment.expire_joins(oldest)

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.conversations import Correction
-from monitor.facts import Counts, Layout, count_cells, pack
+from monitor.facts import Hits, Layout, pack_rows, sparse
 from monitor.run import DeltaRow
 from monitor.watch import Group, Watch
 
 Place = tuple[int, str, bytes]
 """Bucket, variant and membership mask: where a count belongs."""
 
+Row = tuple[int, str, int, bytes]
+"""Bucket, variant, population and mask: deltas hold their rows in this order."""
+
 _ALL, _UNIT = 0, 1
 
 
 class Places:
-    """The places of a run's events: `index[i]` says which of `places` event i belongs to."""
+    """The places of some events: `index[i]` says which of `places` event i belongs to."""
 
     def __init__(self, buckets: Sequence[int], variants: Sequence[str], masks: Sequence[bytes]) -> None:
         known: dict[Place, int] = {}
-        index = [known.setdefault(place, len(known)) for place in zip(buckets, variants, masks, strict=True)]
-        self.index: NDArray[np.int64] = np.array(index, dtype=np.int64)
+        self.index = [known.setdefault(place, len(known)) for place in zip(buckets, variants, masks, strict=True)]
         self.places = list(known)
 
 
@@ -34,24 +37,23 @@ class Tally:
 
     def __init__(self) -> None:
         self._layouts: dict[tuple[str, Group], Layout] = {}
-        self._dense: dict[tuple[str, Group, int], dict[tuple[str, int, bytes], Counts]] = defaultdict(dict)
+        self._places: dict[Place, int] = {}
+        self._hits: dict[tuple[str, Group], list[Hits]] = defaultdict(list)
         self._single: Counter[tuple[str, Group, Place, int, int]] = Counter()
 
     def add(
-        self, watch: Watch, group: Group, places: Places, cells: NDArray[np.int16], units: NDArray[np.bool_]
+        self, watch: Watch, places: Places, cells: Mapping[Group, NDArray[np.int16]], units: NDArray[np.bool_]
     ) -> None:
         """Counts every event once under `all`, and once under `unit` where `units` says so.
 
-        `cells` has shape (events, definitions of the group).
+        The cells of a group have shape (events, definitions of the group).
         """
-        layout = self._layout(watch, group)
-        dense = np.zeros((2, len(places.places), int(layout.offsets[-1])), dtype=np.int64)
-        count_cells(cells, layout.offsets, places.index, dense[_ALL])
-        count_cells(cells[units], layout.offsets, places.index[units], dense[_UNIT])
-        for population in (_ALL, _UNIT):
-            for (bucket, variant, mask), counts in zip(places.places, dense[population], strict=True):
-                if counts.any():
-                    self._dense[watch.name, group, bucket][variant, population, mask] = counts
+        known = self._places
+        index = np.array([known.setdefault(place, len(known)) for place in places.places], dtype=np.int64)
+        index = index[places.index]
+        for group, found in cells.items():
+            self._layout(watch, group)
+            self._hits[watch.name, group].append(Hits(index, found, units))
 
     def one(self, watch: Watch, group: Group, place: Place, *, unit: bool, definition: int, cell: int) -> None:
         """Counts a single outcome at a place, under `all` and, for a unit, under `unit`."""
@@ -69,23 +71,61 @@ class Tally:
 
     def rows(self) -> list[DeltaRow]:
         """The deltas, one per (deployment, group, bucket), in that order."""
-        for (name, group, (bucket, variant, mask), population, at), n in self._single.items():
-            rows = self._dense[name, group, bucket]
-            key = (variant, population, mask)
-            if key not in rows:
-                rows[key] = np.zeros(int(self._layouts[name, group].offsets[-1]), dtype=np.int64)
-            rows[key][at] += n
-        return [
-            DeltaRow(
-                name, group, bucket, self._layouts[name, group].digest, pack(list(rows), np.stack(list(rows.values())))
-            )
-            for (name, group, bucket), rows in sorted(self._dense.items())
-        ]
+        singles: dict[tuple[str, Group], list[tuple[Place, int, int, int]]] = defaultdict(list)
+        for (name, group, place, population, at), n in self._single.items():
+            singles[name, group].append((place, population, at, n))
+        return [row for key in sorted(self._layouts) for row in self._deltas(key, singles[key])]
 
     @property
     def layouts(self) -> dict[str, Layout]:
         """Every layout that the deltas name, by digest."""
         return {layout.digest: layout for layout in self._layouts.values()}
 
+    def _deltas(self, key: tuple[str, Group], singles: list[tuple[Place, int, int, int]]) -> Iterator[DeltaRow]:
+        """One group's deltas: its rows in their order, counted together, cut at the buckets."""
+        layout, hits = self._layouts[key], _joined(self._hits[key], len(self._layouts[key].definitions))
+        for place, *_ in singles:
+            self._places.setdefault(place, len(self._places))
+        used = set(hits.index.tolist()).union(self._places[place] for place, *_ in singles)
+        rows = _sorted_rows(place for place, number in self._places.items() if number in used)
+        number = {row: r for r, row in enumerate(rows)}
+        extra = sorted((number[_row(place, population)], at, n) for place, population, at, n in singles)
+        begins, at, n = sparse(
+            layout,
+            hits,
+            np.array(extra, dtype=np.int64).reshape(-1, 3),
+            np.array([self._places[bucket, variant, mask] for bucket, variant, _, mask in rows], dtype=np.int64),
+            np.array([population == _UNIT for _, _, population, _ in rows], dtype=np.bool_),
+        )
+        cells = int(layout.offsets[-1])
+        filled = np.flatnonzero(np.diff(begins)).tolist()
+        for bucket, together in groupby(filled, key=lambda r: rows[r][0]):
+            kept = list(together)
+            edges = np.append(begins[kept], begins[kept[-1] + 1])
+            part = slice(edges[0], edges[-1])
+            body = pack_rows([rows[r][1:] for r in kept], cells, edges, at[part], n[part])
+            yield DeltaRow(*key, bucket, layout.digest, body)
+
     def _layout(self, watch: Watch, group: Group) -> Layout:
         return self._layouts.setdefault((watch.name, group), watch.layouts[group])
+
+
+def _joined(parts: Sequence[Hits], definitions: int) -> Hits:
+    if not parts:
+        nothing = np.zeros(0, dtype=np.int64)
+        return Hits(nothing, np.zeros((0, definitions), dtype=np.int16), nothing.astype(np.bool_))
+    return Hits(
+        np.concatenate([part.index for part in parts]),
+        np.concatenate([part.cells for part in parts]),
+        np.concatenate([part.units for part in parts]),
+    )
+
+
+def _row(place: Place, population: int) -> Row:
+    bucket, variant, mask = place
+    return bucket, variant, population, mask
+
+
+def _sorted_rows(places: Iterable[Place]) -> list[Row]:
+    """Two rows a place, one a population, in the order of deltas."""
+    return sorted(_row(place, population) for place in places for population in (_ALL, _UNIT))

@@ -11,7 +11,7 @@ import xxhash
 from monitor.facts import Layout
 from monitor.model import Definition, Event, Output
 from monitor.outcomes import Judge
-from monitor.pairs import pair_definition
+from monitor.pairs import VALUES, pair_definition
 from monitor.plan import GATING, DeploymentRule, Plan, SignalRule, seconds
 from monitor.sampling import Epoch, Sampler
 from monitor.signals import correction
@@ -23,9 +23,6 @@ from monitor.signals.refusal import Refusal
 from monitor.signals.score import Score
 from monitor.signals.structure import Structure
 from monitor.slices import Slicer, matches
-
-VALUES = ("score", "length")
-"""Signals whose arms give a value instead of yes or no."""
 
 TRAFFIC = sealed(Definition(signal="traffic", family="traffic", cells=("requests",)))
 

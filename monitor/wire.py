@@ -113,8 +113,11 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def _path(error: Exception) -> str:
-    """The path that msgspec names, such as `$.time`; its message holds types, never values."""
-    return str(error)[:200]
+    """What msgspec says of types, with its path, such as `$.time`. Of an enum it quotes the value: that is left out."""
+    said = str(error)
+    if said.startswith("Invalid enum value"):
+        said = "Invalid enum value" + said[said.rfind(" - at `$") :] if " - at `$" in said else "Invalid enum value"
+    return said[:200]
 
 
 def _refuse_nul(raw: bytes) -> None:
@@ -128,8 +131,15 @@ def _refuse_nul(raw: bytes) -> None:
 
 
 def _holds_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any("\0" in key or _holds_nul(item) for key, item in value.items())
-    return isinstance(value, list) and any(_holds_nul(item) for item in value)
+    """Whether any key or string in it holds a NUL. Depth costs no stack."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            if "\0" in value:
+                return True
+        elif isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+    return False

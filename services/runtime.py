@@ -74,29 +74,31 @@ class Ingestion:
             try:
                 yield from self._follow(source)
                 return
-            except FenceError:
+            except FenceError as error:
                 disturbed += 1
                 self.forget()
                 if disturbed > _DISTURBED:
                     raise
-                _log.warning("another worker moved %s; reading again from the stored position", source.name)
+                _log.warning("%s; reading again from the stored position", error)
 
     def _follow(self, source: Source) -> Iterator[Batch]:
         offset, mark = register(self.engine, source.name, source.incarnation)
         source.check(offset, mark)
+        if self._state is not None and source.name not in self._state.watermarks:
+            self.forget()  # a new source begins in the past: it may bring ids that are forgotten here, but not there
         state = self._restored()
         with self.engine.connect() as connection:
             state.sample_by(read_epochs(connection))
         state.watermarks.setdefault(source.name, 0)
         for run in source.runs(offset):
-            batch = step(state, run)
             try:
+                batch = step(state, run)
                 commit(self.engine, batch, self.keep, self.clock())
-            except FenceError:
-                raise
-            except sa.exc.DBAPIError as error:
+            except BaseException as error:
                 self.forget()
-                raise StoreError(f"cannot write to the database: {error.orig}") from None
+                if isinstance(error, sa.exc.DBAPIError):
+                    raise StoreError(f"cannot write to the database: {error.orig}") from None
+                raise
             yield batch
 
     def _restored(self) -> State:

@@ -77,7 +77,7 @@ def over_time(api: Api, alert: Row, deployment: Row) -> None:
     }
     markers = frames.deploys(deploys, start - BEFORE)
     st.subheader("Since before the deploy", anchor=False)
-    looks = frames.looks(api.looks(variant=alert["variant"], **where))
+    looks = frames.looks(api.looks(variant=alert["variant"], direction=alert["direction"], **where))
     if looks.empty:
         parts.empty("No paired looks for this alert: it rests on live rates alone.")
     else:
@@ -137,9 +137,8 @@ def examples(api: Api, alert: Row) -> None:
     if not pairs:
         parts.empty("No differing pair is kept for this slice and signal.")
         return
-    cells = api.series(**where, population="pair", since=alert["opened_at"]).get("cells") or []
     for pair in pairs[:3]:
-        show_pair(pair, str(alert["signal"]), cells)
+        show_pair(pair, str(alert["signal"]))
 
 
 page()

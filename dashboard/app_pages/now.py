@@ -99,7 +99,7 @@ def over_time(api: Api, deployment: Row, verdict: Row) -> None:
         f"{plain.line(words.signal(worst))} on slice {plain.line(str(worst['slice']))}: {words.harm(worst['harm'])}"
     )
     where = {"deployment": name, "variant": variant, "slice": worst["slice"], "signal": worst["signal"]}
-    looks = frames.looks(api.looks(**where))
+    looks = frames.looks(api.looks(direction=worst["direction"], **where))
     if looks.empty:
         parts.empty("No look has an estimate yet: pairs are still being replayed.")
         return

@@ -57,11 +57,9 @@ def show(api: Api, where: Row) -> None:
     if not pairs:
         parts.empty("No such pair. Choose another slice or signal, or show pairs that do not differ too.")
         return
-    asked = {name: where[name] for name in ("deployment", "variant", "slice", "signal")}
-    cells = api.series(**asked, population="pair", since=min(pair["time"] for pair in pairs)).get("cells") or []
     st.caption(f"{len(pairs)} pairs, newest first." if len(pairs) < LIMIT else f"The newest {LIMIT} pairs.")
     for pair in sorted(pairs, key=lambda row: -row["time"]):
-        show_pair(pair, str(where["signal"]), cells)
+        show_pair(pair, str(where["signal"]))
 
 
 page()

@@ -12,7 +12,7 @@ from monitor.plan import DeploymentRule, VariantRule, seconds
 from monitor.slices import ALL
 from services.api.context import Context, Shared
 from services.api.reply import reply
-from services.api.standing import Question, standing
+from services.standing import Question, standing
 from services.store import queries
 
 GAP_SECONDS = 1_800

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from services.api.standing import no_verdict
+from services.standing import no_verdict
 
 VERDICTS = "/v1/verdict"
 RETRY_SECONDS = "5"

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from services.api.context import Shared, Time
 from services.api.reply import Problem, reply
-from services.api.standing import Question, standing
+from services.standing import Question, standing
 
 router = APIRouter()
 

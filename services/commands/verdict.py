@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from datetime import UTC, datetime
 
 import click
+import msgspec
 from rich.table import Table
 from rich.text import Text
 
@@ -15,8 +17,8 @@ from services.commands.options import clock, console, db_option, json_option, pl
 from services.errors import UsageError
 from services.evaluate import Evaluator
 from services.planfile import read_plan
+from services.standing import UNANSWERED, Question, standing
 from services.store.engine import open_engine, upgrade
-from services.verdicts import current
 
 CODES = {Decision.PASS: 0, Decision.FAIL: 1, Decision.HOLD: 2}
 
@@ -42,12 +44,13 @@ def command(
     engine = open_engine(db)
     upgrade(engine)
     Evaluator(engine, plan, clock).look(as_of=time, everything=as_of == "end")
+    asked = Question(variant, deployment, math.inf if as_of == "end" else time)
     with engine.connect() as connection:
-        verdict = current(connection, plan, variant, deployment, clock() / 1000, as_of=time, fresh=as_of is None)
-    if verdict is None:
-        raise UsageError(f"no variant {variant!r} in the plan or the store, or more than one: name its --deployment")
-    print_json(verdict) if as_json else _show(verdict)
-    sys.exit(CODES[verdict.decision])
+        row = standing(connection, plan, asked, clock() / 1000)
+    if row["reason"] in UNANSWERED or row["reason"].startswith("several"):
+        raise UsageError(f"{row['reason']}: {variant}")
+    print_json(row) if as_json else _show(msgspec.convert(row, Verdict))
+    sys.exit(CODES[Decision(row["decision"])])
 
 
 def _time(text: str) -> float:

@@ -15,6 +15,8 @@ from services.errors import GapError, UsageError
 RUN_RECORDS = 8_192
 RUN_BYTES = 16 * 1024 * 1024
 _MARK = 4_096
+_BLOCK = 1024 * 1024
+"""Bytes read at once: small enough to be cut into lines while they are in the processor's cache."""
 
 
 class JsonlFile:
@@ -77,18 +79,12 @@ class JsonlFile:
         records: list[bytes] = []
         self._file.seek(start)
         at, drained = start, False
-        while len(records) < RUN_RECORDS and at - start < RUN_BYTES:
-            line = self._file.readline(MAX_BYTES + 2)
-            if not line or (self.follow and not line.endswith(b"\n") and len(line) <= MAX_BYTES):
-                drained = True
-                break
-            position, at = at, at + len(line)
-            if not line.endswith(b"\n") and len(line) > MAX_BYTES:
-                at += self._skip_line()
-            record = line.rstrip(b"\r\n")
-            if record.strip():
-                positions.append(position)
-                records.append(record)
+        while not drained and len(records) < RUN_RECORDS and at - start < RUN_BYTES:
+            lines = self._whole_lines(RUN_RECORDS - len(records))
+            if lines:
+                at = _keep(lines, at, positions, records)
+            else:
+                at, drained = self._last_or_long_line(at, positions, records)
         return Run(
             source=self.name,
             incarnation=self.incarnation,
@@ -101,6 +97,25 @@ class JsonlFile:
             mark=self.mark(at),
         )
 
+    def _whole_lines(self, most: int) -> list[bytes]:
+        """The next lines, at most so many, without their ends; none where the next block holds no whole one."""
+        here = self._file.tell()
+        block = self._file.read(_BLOCK)
+        lines = block.split(b"\n", most)
+        rest = len(lines.pop())
+        if rest:
+            self._file.seek(here + len(block) - rest)
+        return lines
+
+    def _last_or_long_line(self, at: int, positions: list[int], records: list[bytes]) -> tuple[int, bool]:
+        """Takes a line that no block holds whole; returns where the next one begins, and whether the log is drained."""
+        line = self._file.readline(MAX_BYTES + 2)
+        if not line or (self.follow and not line.endswith(b"\n") and len(line) <= MAX_BYTES):
+            return at, True
+        _keep([line.removesuffix(b"\n")], at, positions, records)
+        skipped = self._skip_line() if not line.endswith(b"\n") and len(line) > MAX_BYTES else 0
+        return at + len(line) + skipped, False
+
     def _skip_line(self) -> int:
         """Reads on to the end of an oversized line, of which only the beginning is kept; returns the bytes."""
         skipped = 0
@@ -109,3 +124,13 @@ class JsonlFile:
             if chunk.endswith(b"\n"):
                 break
         return skipped
+
+
+def _keep(lines: list[bytes], at: int, positions: list[int], records: list[bytes]) -> int:
+    """Adds those that are no blank lines, each with where it begins; returns where the next one does."""
+    for line in lines:
+        if line and not line.isspace():
+            positions.append(at)
+            records.append(line.rstrip(b"\r\n") if line[-1] == 13 else line)
+        at += len(line) + 1
+    return at

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from monitor.facts import Layout
 from monitor.run import Batch, OpenJoin, Sampled
+from monitor.watch import Group
 from services.errors import FenceError, GapError
 from services.store import tables as t
 from services.store.bits import signed
@@ -42,11 +43,12 @@ def register(engine: Engine, source: str, incarnation: str) -> tuple[int, str]:
             }
             connection.execute(sa.insert(t.position).values(values))
             return 0, ""
-        if row.incarnation != incarnation:
+        if row.incarnation != incarnation and row.next > 0:  # of which nothing was read may still get its beginning
             raise GapError(
                 f"{source} is not the log that was read before (its beginning differs); give it another name"
             )
-        connection.execute(sa.update(t.position).where(t.position.c.source == source).values(closed=False))
+        opened = {"closed": False, "incarnation": incarnation}
+        connection.execute(sa.update(t.position).where(t.position.c.source == source).values(opened))
         return int(row.next), str(row.mark)
 
 
@@ -59,10 +61,13 @@ def close(engine: Engine, source: str) -> None:
 def commit(engine: Engine, batch: Batch, keep: int | None, now: int) -> None:
     """Commits everything in `batch`, or nothing: raises `FenceError` if the position is not where the run began.
 
+    So it does if a bucket that the batch counts events in was sealed meanwhile.
+
     `keep` is how long texts are kept, in milliseconds; None keeps none.
     """
     with writing(engine) as connection, connection.begin():
         _fence(connection, batch)
+        _refuse_sealed(connection, batch)
         _insert(connection, t.layout, _new_layouts(connection, batch.layouts))
         _insert(connection, t.delta, _deltas(batch))
         _insert(connection, t.seen, [{"source": batch.source, "expires": e, "body": b} for e, b in batch.seen])
@@ -86,6 +91,17 @@ def _fence(connection: Connection, batch: Batch) -> None:
     )
     if moved.rowcount != 1:
         raise FenceError(f"{batch.source} no longer stands at {batch.start}")
+
+
+def _refuse_sealed(connection: Connection, batch: Batch) -> None:
+    """Raises `FenceError` if a bucket was sealed after the run's events were admitted to it: read again, they are late."""
+    live = [delta for delta in batch.deltas if delta.group is Group.LIVE]
+    names = sorted({delta.deployment for delta in live})
+    seals = sa.select(t.seal.c.deployment, t.seal.c.first_open)
+    found = connection.execute(seals.where(t.seal.c.grp == str(Group.LIVE), t.seal.c.deployment.in_(names)))
+    first_open = {row.deployment: row.first_open for row in found}
+    if any(delta.bucket < first_open.get(delta.deployment, 0) for delta in live):
+        raise FenceError(f"a bucket was sealed while {batch.source} was read")
 
 
 def _insert(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
@@ -118,10 +134,10 @@ def _tails(batch: Batch) -> list[Row]:
 
 
 def _commit_joins(connection: Connection, batch: Batch) -> None:
-    _insert(connection, t.open_join, [_join(join) for join in batch.joins])
     for deployment, request in batch.joined:
         key = (t.open_join.c.deployment == deployment, t.open_join.c.request == signed(request))
         connection.execute(sa.delete(t.open_join).where(*key))
+    _insert(connection, t.open_join, [_join(join) for join in batch.joins])
 
 
 def _join(join: OpenJoin) -> Row:

@@ -20,7 +20,7 @@ DEFAULT_URL = "sqlite:///quantwatch.db"
 def open_engine(url: str) -> Engine:
     """An engine for a database URL; raises `StoreError` with one line if the URL or its place is wrong."""
     try:
-        engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(
             f"database URL {sa.engine.make_url(url).render_as_string() if '://' in url else url!r}: {error}"
@@ -50,7 +50,7 @@ def _config(connection: sa.Connection) -> Config:
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     # The driver's own transaction control is off: `_begin_immediate` says when one begins.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "secure_delete=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=15000", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -12,11 +12,14 @@ import numpy as np
 import sqlalchemy as sa
 
 from monitor.model import Arm, Message, Output, ToolCall
+from monitor.outcomes import reason
+from monitor.pairs import VALUES
 from services.store.read_series import Layouts
 from services.store.tables import arm, pair, pair_text
 
 _CHUNK = 200
 _SCANNED = 10_000
+_TOP = 65_535
 _COMPARED = (Arm.LOGGED, Arm.DEPLOYED, Arm.REFERENCE)
 
 Outcomes = dict[str, int]
@@ -143,5 +146,13 @@ def _arm(output: Output | None, outcomes: Outcomes | None) -> Row | None:
     return {
         "text": output.text if output else None,
         "tool_calls": [{"name": call.name, "arguments": call.arguments} for call in calls],
-        "outcomes": outcomes or {},
+        "outcomes": {signal: _said(signal, outcome) for signal, outcome in (outcomes or {}).items()},
     }
+
+
+def _said(signal: str, outcome: int) -> str | float:
+    """An outcome in words: yes or no, a value in [0, 1], or the reason why there is none."""
+    missing = reason(outcome)
+    if missing is not None:
+        return str(missing)
+    return outcome / _TOP if signal in VALUES else ("yes" if outcome else "no")

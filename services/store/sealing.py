@@ -13,8 +13,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from monitor.facts import Counts, Layout, decode_layout, fold, pack_counts, sealed_rows
 from monitor.model import Arm, Population
-from monitor.pairs import Pair, distinct, pair_counts
-from monitor.watch import VALUES, Group, Watch
+from monitor.pairs import VALUES, Pair, distinct, pair_counts
+from monitor.watch import Group, Watch
 from services.store import tables as t
 from services.store.bits import unsigned
 from services.store.commit import writing
@@ -61,7 +61,7 @@ def _seal_group(connection: Connection, watch: Watch, group: Group, edge: int, c
     if edge <= first:
         return first
     rows_of = _pair_rows if group is Group.PAIR else _fact_rows
-    for bucket in _unsealed(connection, watch, group, edge):
+    for bucket in _unsealed(connection, watch, group, first, edge):
         if rows := rows_of(connection, watch, group, bucket):
             connection.execute(sa.insert(t.fact), rows)
     if stored is None:
@@ -72,12 +72,16 @@ def _seal_group(connection: Connection, watch: Watch, group: Group, edge: int, c
     return edge
 
 
-def _unsealed(connection: Connection, watch: Watch, group: Group, edge: int) -> list[int]:
-    """The buckets before `edge` that hold something to seal, one by one, so that memory stays bounded."""
+def _unsealed(connection: Connection, watch: Watch, group: Group, first: int, edge: int) -> list[int]:
+    """The buckets from `first` to before `edge` that hold something, one by one, so that memory stays bounded.
+
+    What came to a bucket before `first`, after its sealing, stays apart in the table of deltas.
+    """
     table = t.pair if group is Group.PAIR else t.delta
     kept: sa.ColumnElement[bool] = t.pair.c.sealed.is_(False) if group is Group.PAIR else t.delta.c.grp == str(group)
     bucket = table.c.bucket
-    found = sa.select(bucket).distinct().where(table.c.deployment == watch.name, kept, bucket < edge)
+    inside = bucket >= first, bucket < edge
+    found = sa.select(bucket).distinct().where(table.c.deployment == watch.name, kept, *inside)
     return list(connection.scalars(found.order_by(bucket)))
 
 

@@ -124,11 +124,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=33.0)
     parser.add_argument("--out", type=Path, default=Path("var/model"), help="folder for the model before outliers")
+    parser.add_argument("--threads", type=int, default=2, help="one is faster where others use the machine")
     parser.add_argument("--peak", type=float, default=PEAK)
     parser.add_argument("--early", type=float, default=EARLY, help="longest copying phase, a share")
     parser.add_argument("--start-from", type=Path, help="folder of a model to train further")
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     if options.start_from:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(options.start_from)
         model: Any = LlamaForCausalLM.from_pretrained(options.start_from, dtype=torch.float32)

@@ -28,6 +28,11 @@ def length_octaves(variant: str, task: str) -> Floats:
     return np.asarray(np.clip(np.log2(sizes[:, 0] / sizes[:, 1]), -REACH, REACH))
 
 
+def alike(variant: str, task: str) -> int:
+    """Answers that equal the reference's to the letter."""
+    return sum(own["output"] == reference["output"] for own, reference in _arms(variant, task))
+
+
 def invalid_json(variant: str) -> NDArray[np.bool_]:
     """Which extraction answers of a build, or of the reference, do not parse."""
     found = [row["arms"][variant]["output"] for row in llama31.rows() if row["task"] == "extraction"]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import socket
 import threading
@@ -280,10 +279,10 @@ class World:
             "id": f"pair-{4100 + number}",
             "time": NOW - 1500 - 60 * number,
             "slices": ["all", self.names[1]],
-            "prompt": json.dumps(prompt) if kept else None,
-            "logged": _output(broken if number != 2 else f"{broken} ", 1, kept),
-            "deployed": _output(broken, 1, kept),
-            "reference": _output(text, 0, kept, call=number == 1),
+            "prompt": prompt if kept else None,
+            "logged": _output(broken if number != 2 else f"{broken} ", "yes", kept),
+            "deployed": _output(broken, "yes", kept),
+            "reference": _output(text, "no", kept, call=number == 1),
             "second": None,
             "fidelity": None if number == 2 else {"mean_kl": 0.081, "same_top": 0.934, "first_divergence": 16},
             "text_kept": kept,
@@ -301,10 +300,10 @@ ORDERS = (
 )
 
 
-def _output(text: str, outcome: int, kept: bool, call: bool = False) -> Row:
+def _output(text: str, outcome: str, kept: bool, call: bool = False) -> Row:
     calls = [{"name": "place_order", "arguments": '{"city": "Lyon"}'}] if call else []
     words: Row = {"text": text, "tool_calls": calls} if kept else {"text": None, "tool_calls": []}
-    return {**words, "outcomes": {"schema": outcome, "correction": 2}}
+    return {**words, "outcomes": {"schema": outcome, "score": 0.5}}
 
 
 def create_app() -> FastAPI:

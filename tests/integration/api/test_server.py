@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
+from fastapi.routing import APIRoute
 from sqlalchemy.engine import Engine
 
-from services.api.app import create_app
+from services.api.app import ROUTERS, create_app
 from services.store import tables
 from tests.integration.api.conftest import PLAN, Client, Store
 
@@ -82,3 +85,11 @@ def test_the_application_loads_nothing_heavy() -> None:
     code = f"import sys, services.api.app; print([m for m in {HEAVY} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_every_route_is_documented() -> None:
+    documented = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    paths = {route.path for module in ROUTERS for route in module.router.routes if isinstance(route, APIRoute)}
+    assert len(paths) > 10
+    for path in paths:
+        assert re.sub(r"\{variant:path\}", "{variant}", path).replace("{name}", "{id}") in documented, path

@@ -6,7 +6,6 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,8 +25,6 @@ def commands() -> str:
     """The help text of every command and of every command under it."""
     found = []
     for name, module in COMMANDS.items():
-        if importlib.util.find_spec(f"services.commands.{module}") is None:
-            continue
         command: click.Command = importlib.import_module(f"services.commands.{module}").command
         found += [_section(title, each) for title, each in _tree(f"quantwatch {name}", command)]
     return "\n".join([_section("quantwatch", quantwatch), *found])
@@ -54,9 +51,9 @@ def rewritten(text: str) -> str:
     return _PART.sub(fill, text)
 
 
-def files() -> Iterator[Path]:
+def files() -> list[Path]:
     """The documents that have generated parts."""
-    yield from sorted({ROOT / file for file, _ in PARTS.values()})
+    return sorted({ROOT / file for file, _ in PARTS.values()})
 
 
 def _tree(title: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:

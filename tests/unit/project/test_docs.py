@@ -123,7 +123,7 @@ def agrees(said: str, default: Any) -> bool:
         empty = wanted == () and default in ((), {}, "")
         return empty or wanted == default or (wanted is ... and isinstance(default, msgspec.Struct | QuantFormat))
     value = yaml.safe_load(said.strip("`"))
-    return bool(value == default or str(value) == default)
+    return bool((tuple(value) if isinstance(value, list) else value) == default or str(value) == default)
 
 
 @pytest.mark.parametrize("name", ["docs/plan.md", "deploy/quantwatch.yaml"])
@@ -169,7 +169,9 @@ def test_every_reason_of_quarantine_is_described() -> None:
     described = {row[0].strip("`") for row in rows(section(read("docs/events.md"), "## Quarantine"))}
     code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "monitor").rglob("*.py"))
     raised = set(re.findall(r'Reject\("([a-z_0-9]+)"', code)) | {"unmatched_score", "unmatched_feedback"}
-    reason = next(node for node in ast.walk(ast.parse(read("monitor/wire.py"))) if getattr(node, "name", "") == "_reason")
+    reason = next(
+        node for node in ast.walk(ast.parse(read("monitor/wire.py"))) if getattr(node, "name", "") == "_reason"
+    )
     raised |= {n.value for n in ast.walk(reason) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
     assert raised == described

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,15 +11,21 @@ import msgspec
 import sqlalchemy as sa
 
 from monitor.model import Decision, Recommendation, Verdict
-from monitor.plan import Plan, seconds
+from monitor.plan import DeploymentRule, Plan, seconds
 from services.store import queries
 
 Row = dict[str, Any]
 
+UNANSWERED = ("unknown variant", "unknown deployment")
+"""Reasons with which a verdict says that the question was wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which variant, in which deployment (None: where the name is unique), as of when (None: now)."""
+    """Which variant, in which deployment (None: where the name is unique), as of when.
+
+    `as_of` None means now; infinity means the last look there is, however old.
+    """
 
     variant: str
     deployment: str | None = None
@@ -37,15 +44,22 @@ def standing(connection: sa.Connection, plan: Plan, question: Question, now: flo
     if rule is None:
         return no_verdict(deployment, variant, "unknown deployment", now)
     width = int(seconds(rule.bucket) * 1000)
-    until = None if question.as_of is None else int(question.as_of * 1000) // width
+    known = question.as_of is not None and question.as_of != math.inf
+    until = int((question.as_of or 0.0) * 1000) // width if known else None
     look = queries.latest_look(connection, deployment, variant, until)
     if look is None:
         return no_verdict(deployment, variant, _why_none(connection, plan, deployment, variant), now)
     verdict = no_verdict(deployment, variant, "", now) | msgspec.json.decode(look.verdict, type=Row)
-    age = now - look.at / 1000
-    if question.as_of is None and age > seconds(rule.policy.stale_after):
+    age = now - verdict["as_of"]
+    if question.as_of is None and age > freshness(rule):
         return _aged(verdict, age)
     return verdict
+
+
+def freshness(rule: DeploymentRule) -> float:
+    """Seconds after which evidence is stale: what sealing needs by itself, and the plan's `stale_after`."""
+    waits = (rule.bucket, rule.lateness, rule.shadow.horizon, rule.policy.stale_after)
+    return sum(seconds(wait) for wait in waits)
 
 
 def no_verdict(deployment: str, variant: str, reason: str, now: float) -> Row:
@@ -84,7 +98,7 @@ def links(deployment: str, variant: str) -> dict[str, str]:
 
 def _aged(verdict: Row, age: float) -> Row:
     """An old look can no longer say pass; a fail stays one."""
-    reason = f"stale: the last look was {age / 60:.0f} minutes ago"
+    reason = f"stale: the newest evidence is {age / 60:.0f} minutes old"
     if verdict["decision"] == Decision.FAIL:
         return {**verdict, "stale": True, "reason": f"{verdict['reason']} ({reason})"}
     advice = msgspec.to_builtins(Recommendation("hold", reason))

@@ -1,0 +1,115 @@
+"""Law 5: what was encoded decodes to the same; whatever else the bytes are, they are a record or a refusal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from monitor.errors import Reject
+from monitor.model import Event, Feedback, Record, ScoreReport
+from monitor.state import State
+from monitor.step import step
+from monitor.wire import decode, encode
+from tests.laws.records import events, scores, thumbs
+from tests.laws.test_boundaries import run_of
+from tests.support.events import START, line, plan, request
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+WIRE = {"event": Event, "score": ScoreReport, "feedback": Feedback}
+REASONS = {"oversized", "not_utf8", "not_json", "too_deep", "nul", "unknown_kind", "schema_version", "wrong_type"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(events, scores, thumbs))
+def test_decoding_is_the_inverse_of_encoding(record: Record) -> None:
+    assert decode(encode(record)) == record
+
+
+def test_an_event_without_tools_encodes_and_comes_back() -> None:
+    event = Event(id="r", deployment="d", variant="v", time=1.0)
+    assert decode(encode(event)) == event
+    assert b"tools" not in encode(event)
+
+
+@pytest.mark.parametrize("kind", WIRE)
+def test_a_golden_record_still_decodes_and_encodes_to_the_same(kind: str) -> None:
+    golden = (GOLDEN / f"{kind}.json").read_bytes().strip()
+    record = decode(golden)
+    assert type(record) is WIRE[kind]
+    assert json.loads(encode(record)) == json.loads(golden)
+
+
+def test_every_wire_type_has_a_golden_file_that_uses_every_field() -> None:
+    assert {f.__name__ for f in WIRE.values()} == {t.__name__ for t in Record.__args__}
+    for kind, shape in WIRE.items():
+        given = json.loads((GOLDEN / f"{kind}.json").read_bytes())
+        optional = {"kind", "schema_version"}  # written only where they differ from the default
+        assert set(given) >= {field.encode_name for field in msgspec.structs.fields(shape)} - optional
+
+
+@pytest.mark.parametrize("kind", WIRE)
+def test_unknown_keys_of_a_newer_producer_are_ignored(kind: str) -> None:
+    golden = json.loads((GOLDEN / f"{kind}.json").read_bytes())
+    assert decode(json.dumps(golden | {"zebra": {"stripes": [1, 2]}}).encode()) == decode(json.dumps(golden).encode())
+
+
+@pytest.mark.parametrize("kind", WIRE)
+def test_no_wire_type_takes_a_number_for_a_string_or_a_string_for_a_number(kind: str) -> None:
+    golden = json.loads((GOLDEN / f"{kind}.json").read_bytes())
+    for key, wrong in {"id": 7, "deployment": None, "time": "1700000000"}.items():
+        with pytest.raises(Reject) as refused:
+            decode(json.dumps(golden | {key: wrong}).encode())
+        assert refused.value.reason == "wrong_type"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=80))
+@example(b'{"id":"r","deployment":"d","variant":"v","time":1,"x":' + b"[" * 800 + b'"\\u0000"' + b"]" * 800 + b"}")
+def test_any_bytes_are_a_record_or_a_refusal(raw: bytes) -> None:
+    try:
+        assert isinstance(decode(raw), Record)
+    except Reject as refused:
+        assert refused.reason in REASONS
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)),
+    max_leaves=8,
+)
+FIELDS = sorted({field.encode_name for field in msgspec.structs.fields(Event)} - {"id", "deployment", "variant"})
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4), st.data())
+def test_no_request_however_strange_stops_the_step(strange: dict[str, object], data: st.DataObject) -> None:
+    state = State(PLAN)
+    records = [
+        json.dumps(request("r", START) | strange).encode(),
+        encode(data.draw(events)).replace(b'"deployment":', b'"deployment":"shop","x":', 1),
+        line(request("s", START, conversation="c")),
+    ]
+    batch = step(state, run_of(records, 0, 3))
+    assert batch.accepted + batch.duplicates + len(batch.quarantine) == 3
+
+
+PLAN = plan()
+
+
+@pytest.mark.parametrize("depth", [100, 900, 1100, 20_000])
+@pytest.mark.parametrize("key", ["tools", "tags", "response_format", "expected", "unknown"])
+def test_no_depth_of_nesting_stops_the_step(depth: int, key: str) -> None:
+    deep = "[" * depth + "]" * depth
+    value = {
+        "response_format": f'{{"type":"json_schema","json_schema":{{"schema":{deep}}}}}',
+        "expected": f'{{"kind":"json","value":{deep}}}',
+    }.get(key, deep)
+    bare = json.dumps(request("r", START, output={"text": deep}))
+    raw = f'{bare[:-1]},"{key}":{value}}}'.encode()
+    batch = step(State(PLAN), run_of([raw], 0, 1))
+    assert batch.accepted + len(batch.quarantine) == 1
