@@ -131,7 +131,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reference_score: Score | None = None
 
 
-class ScoreReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class ScoreReport(msgspec.Struct, frozen=True, gc=False):
     """A task score in [0, 1] that arrives after its request."""
 
     id: Name
@@ -142,7 +142,7 @@ class ScoreReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     kind: Literal["score"] = "score"
 
 
-class Feedback(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Feedback(msgspec.Struct, frozen=True, gc=False):
     """A user's verdict on a served request; `down` counts as a correction of it."""
 
     id: Name

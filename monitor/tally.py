@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.conversations import Correction
-from monitor.facts import Hits, Layout, pack_rows, sparse
+from monitor.counting import Hits, sparse
+from monitor.facts import Layout, pack_rows
 from monitor.run import DeltaRow
 from monitor.watch import Group, Watch
 

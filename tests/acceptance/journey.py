@@ -37,12 +37,18 @@ def write(path: Path, events: Iterable[dict[str, Any]]) -> Path:
     return path
 
 
-class Judged(State):
-    """The memory of a driver that watches one deployment with a classifier of one's own choice."""
+class JudgedIngestion(Ingestion):
+    """Takes new logs of one deployment that is watched in a way of one's own choice."""
 
-    def __init__(self, watch: Watch) -> None:
-        super().__init__(watch.plan)
-        self._deployments[watch.name] = Deployment(watch)
+    def __init__(self, engine: Engine, watch: Watch) -> None:
+        super().__init__(engine, watch.plan, clock)
+        self.watch = watch
+
+    def _restored(self) -> State:
+        if self._state is None:
+            self._state = State(self.plan)
+            self._state._deployments[self.watch.name] = Deployment(self.watch)
+        return self._state
 
 
 class Journey:
@@ -57,7 +63,7 @@ class Journey:
         self.evaluator = Evaluator(self.engine, self.plan, clock)
         if weights:
             watch = Watch(deployment, self.plan, refusal=Refusal(RefusalWeights.load(weights)))
-            self.ingestion._state = Judged(watch)
+            self.ingestion = JudgedIngestion(self.engine, watch)
             self.evaluator._watches[deployment] = watch
 
     def take(self, events: Iterable[dict[str, Any]]) -> int:
