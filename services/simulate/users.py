@@ -20,6 +20,7 @@ PATIENCE = 0.7
 PAUSE = (2.0, 8.0)
 """Seconds until they do."""
 MOST_TURNS = 3
+MOST_TOKENS = 96
 
 
 class Prompt(msgspec.Struct, frozen=True):
@@ -81,7 +82,7 @@ class Users:
             messages=tuple(conversation.messages),
             tools=msgspec.Raw(msgspec.json.encode(prompt.tools)) if prompt.tools else NO_TOOLS,
             response_format=_response_format(prompt.response_format),
-            sampling=Sampling(temperature=0.0),
+            sampling=Sampling(temperature=0.0, max_tokens=MOST_TOKENS),
             tags={"route": prompt.route},
             expected=prompt.expected,
         )
