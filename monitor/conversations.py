@@ -6,11 +6,11 @@ the store, answers as memory that never left.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
-import numpy as np
 import xxhash
 
 from monitor.model import Event
@@ -52,6 +52,9 @@ class Turn(msgspec.Struct, frozen=True):
     correction: Correction | None
 
 
+_UNIT, _NO_UNIT = Turn(unit=True, correction=None), Turn(unit=False, correction=None)
+
+
 class Conversations:
     """The tails of one deployment's recent conversations, bounded by event time."""
 
@@ -61,6 +64,7 @@ class Conversations:
         self._draw = UnitDraw(rule)
         self._tails: dict[int, Tail] = {}
         self._touched: set[int] = set()
+        self._packs: deque[tuple[int, list[int]]] = deque()
 
     def follow(
         self,
@@ -78,32 +82,23 @@ class Conversations:
         tail = self._tails.get(conversation)
         if tail is not None and time > tail.time + self.horizon:
             tail = None
-        position = event.turn or user_turns(event)
-        drawn = position == self._draw.turn(conversation)
-        if tail is not None and time < tail.time:
-            unit = drawn and not tail.unit_given
-            tail.unit_given = tail.unit_given or unit
-            self._touched.add(conversation)
-            return Turn(unit, None)
-        unit = drawn and not (tail is not None and tail.unit_given)
-        correction = self._correction(tail, event, text, signature)
-        self._tails[conversation] = Tail(
-            conversation=conversation,
-            time=time,
-            bucket=place[0],
-            variant=place[1],
-            mask=place[2],
-            unit=unit,
-            unit_given=unit or (tail is not None and tail.unit_given),
-            corrected=False,
-            run=tail.run + 1 if tail is not None and correction is not None else 0,
-            signature=signature.to_bytes(),
-        )
+        drawn = (event.turn or user_turns(event)) == self._draw.turn(conversation)
         self._touched.add(conversation)
+        if tail is None:
+            self._tails[conversation] = Tail(conversation, time, *place, drawn, drawn, False, 0, signature.data)
+            return _UNIT if drawn else _NO_UNIT
+        unit = drawn and not tail.unit_given
+        if time < tail.time:
+            tail.unit_given = tail.unit_given or unit
+            return _UNIT if unit else _NO_UNIT
+        correction = self._correction(tail, event, text, signature)
+        run = 0 if correction is None else tail.run + 1
+        given = unit or tail.unit_given
+        self._tails[conversation] = Tail(conversation, time, *place, unit, given, False, run, signature.data)
         return Turn(unit, correction)
 
-    def _correction(self, tail: Tail | None, event: Event, text: str | None, signature: Signature) -> Correction | None:
-        if tail is None or text is None or tail.corrected:
+    def _correction(self, tail: Tail, event: Event, text: str | None, signature: Signature) -> Correction | None:
+        if text is None or tail.corrected:
             return None
         if corrects(Signature.from_bytes(tail.signature), signature, text, event.action) is None:
             return None
@@ -114,20 +109,29 @@ class Conversations:
         """The tails that changed since the last call, packed in the conversations' order."""
         touched = [self._tails[c] for c in sorted(self._touched) if c in self._tails]
         self._touched.clear()
+        self._remember(touched)
         return pack_tails(touched) if touched else b""
 
     def restore(self, packed: Iterable[bytes]) -> None:
         """Puts back packed tails, oldest first: a later one of the same conversation replaces an earlier one."""
         for body in packed:
-            for tail in unpack_tails(body):
-                self._tails[tail.conversation] = tail
+            tails = list(unpack_tails(body))
+            self._tails.update((tail.conversation, tail) for tail in tails)
+            self._remember(tails)
+
+    def _remember(self, tails: list[Tail]) -> None:
+        """Notes which tails came together, so that all of them are looked at again once the last has had its time."""
+        if tails:
+            self._packs.append((max(tail.time for tail in tails), [tail.conversation for tail in tails]))
 
     def expire(self, watermark: int, lateness: int) -> None:
         """Forgets tails that no acceptable event can meet any more; changes no answer."""
         edge = watermark - lateness - self.horizon
-        stale = [conversation for conversation, tail in self._tails.items() if tail.time < edge]
-        for conversation in stale:
-            del self._tails[conversation]
+        while self._packs and self._packs[0][0] < edge:
+            for conversation in self._packs.popleft()[1]:
+                tail = self._tails.get(conversation)
+                if tail is not None and tail.time < edge:
+                    del self._tails[conversation]
 
     def __len__(self) -> int:
         return len(self._tails)
@@ -155,7 +159,11 @@ class UnitDraw:
 
 def user_turns(event: Event) -> int:
     """The turn's position as the messages show it: how many the user has sent, at least 1."""
-    return sum(message.role == "user" for message in event.messages or ()) or 1
+    turns = 0
+    for message in event.messages or ():
+        if message.role == "user":
+            turns += 1
+    return turns or 1
 
 
 _encode = msgspec.msgpack.Encoder()
@@ -175,4 +183,4 @@ def unpack_tails(body: bytes) -> Iterator[Tail]:
 def conversation_hash(deployment: str, conversation: str, seed: int) -> int:
     """A keyed 64-bit name of a conversation, signed, so that no raw id lies in the tails."""
     digest = xxhash.xxh3_64_intdigest(f"{deployment}\0{conversation}".encode(), seed)
-    return int(np.uint64(digest).astype(np.int64))
+    return digest - (1 << 64) if digest >> 63 else digest

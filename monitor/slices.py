@@ -18,6 +18,11 @@ from monitor.plan import SliceRule, Where
 ALL: Final = "all"
 _REMEMBERED: Final = 65_536
 
+_UNTAGGED: Final[dict[str, str]] = {}
+
+# What an event has that offers no tools: told by identity, because a look into raw bytes costs more.
+_NO_TOOLS: Final = Event(id="", deployment="", variant="", time=0.0).tools
+
 Sight = tuple[object, ...]
 
 
@@ -45,11 +50,11 @@ class Slicer:
 
     def patterns(self, events: Sequence[Event]) -> list[int]:
         """One pattern per event."""
-        known, sight = self._by_sight, self._sight
-        found = [known.get(sight(event), -1) for event in events]
-        if -1 in found:
-            found = [p if p >= 0 else self._learn(e) for p, e in zip(found, events, strict=True)]
-        return found
+        sights = self._sights(events)
+        found = list(map(self._by_sight.get, sights))
+        if None in found:
+            return [self._learn(e, s) if p is None else p for p, e, s in zip(found, events, sights, strict=True)]
+        return found  # type: ignore[return-value]
 
     def intern(self, mask: bytes) -> int:
         """The pattern of a mask that was stored by any process under this plan's slices."""
@@ -65,30 +70,38 @@ class Slicer:
         """The packed membership bits of a pattern."""
         return self._masks[pattern]
 
+    def masks(self, patterns: Sequence[int]) -> list[bytes]:
+        """The same of many."""
+        return list(map(self._masks.__getitem__, patterns))
+
     def members(self, pattern: int) -> NDArray[np.int64]:
         """The indices of the slices that a pattern belongs to, ascending."""
         return self._members[pattern]
 
-    def _learn(self, event: Event) -> int:
+    def _learn(self, event: Event, sight: Sight) -> int:
         bits = np.array([matches(event, rule.where) for rule in self.rules], dtype=bool)
         pattern = self.intern(np.packbits(bits).tobytes())
         if len(self._by_sight) >= _REMEMBERED:
             self._by_sight.clear()
-        self._by_sight[self._sight(event)] = pattern
+        self._by_sight[sight] = pattern
         return pattern
 
-    def _sight(self, event: Event) -> Sight:
-        """All that the matchers can see of an event, as a key."""
-        tags = event.tags
-        seen: list[object] = [tags.get(name) for name in self._tags] if tags else [None] * len(self._tags)
+    def _sights(self, events: Sequence[Event]) -> list[Sight]:
+        """All that the matchers can see of each event, as a key; gathered attribute by attribute."""
+        seen: list[Sequence[object]] = [(None,) * len(events)]
+        if self._tags:
+            tags = [event.tags or _UNTAGGED for event in events]
+            seen += [[tag.get(name) for tag in tags] for name in self._tags]
         if self._bounds:
-            tokens = event.prompt_tokens
-            seen.append(None if tokens is None else bisect.bisect_right(self._bounds, tokens))
+            find, bounds = bisect.bisect_right, self._bounds
+            tokens = [event.prompt_tokens for event in events]
+            seen.append([None if n is None else find(bounds, n) for n in tokens])
         if self._structure:
-            seen.append((event.response_format.type if event.response_format else None, offers_tools(event)))
+            seen.append([None if event.response_format is None else event.response_format.type for event in events])
+            seen.append([event.tools is not _NO_TOOLS and offers_tools(event) for event in events])
         if self._language:
-            seen.append(language(event))
-        return tuple(seen)
+            seen.append([language(event) for event in events])
+        return list(zip(*seen, strict=True))
 
 
 def matches(event: Event, where: Where) -> bool:
@@ -146,7 +159,9 @@ def script(text: str) -> str:
 
 def last_user_text(event: Event) -> str | None:
     """The text of the last user message, or None where the log has no messages."""
-    for message in reversed(event.messages or ()):
-        if message.role == "user":
-            return message.content
-    return None
+    messages = event.messages
+    if not messages:
+        return None
+    if messages[-1].role == "user":
+        return messages[-1].content
+    return next((message.content for message in reversed(messages) if message.role == "user"), None)

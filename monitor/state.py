@@ -85,10 +85,12 @@ class State:
 
     def deployment(self, name: str) -> Deployment | None:
         """The deployment's memory; under an open plan every name is watched as soon as it is seen."""
-        if name not in self._deployments:
+        found = self._deployments.get(name)
+        if found is None and name not in self._deployments:
             known = self.plan.deployment(name) is not None
-            self._deployments[name] = Deployment(Watch(name, self.plan, self._epochs(name))) if known else None
-        return self._deployments[name]
+            found = Deployment(Watch(name, self.plan, self._epochs(name))) if known else None
+            self._deployments[name] = found
+        return found
 
     def sample_by(self, epochs: Mapping[str, Sequence[Epoch]]) -> None:
         """Takes note of sampling epochs that were written since; they take effect at their buckets."""

@@ -16,11 +16,14 @@ from monitor.conversations import conversation_hash
 from monitor.joins import follow_joins, join, still_open
 from monitor.replayable import sample
 from monitor.run import Batch, Run
-from monitor.signals.correction import Signature, signatures
+from monitor.signals.correction import SIZE, Signature, signatures
 from monitor.slices import last_user_text
 from monitor.state import State
 from monitor.tally import Places, Tally
 from monitor.watch import Group
+
+_SERVED, _NO_TURN = 0, 2
+"""Cells of the correction signals: a turn of a conversation, and a request without one."""
 
 
 def step(state: State, run: Run) -> Batch:
@@ -30,13 +33,13 @@ def step(state: State, run: Run) -> Batch:
     """
     batch = Batch(run.source, run.incarnation, run.start, run.end, watermark=0, mark=run.mark)
     admission = Admission(state, run, batch)
-    admission.admit_all()
     tally = Tally()
-    for name, admitted in admission.requests.items():
-        _observe(admitted, admission.late.pop(name, []), tally, batch)
-    for rest in admission.late.values():
-        for late in rest:
-            join(late, tally, batch)
+    for part in admission.parts():
+        for name, admitted in part.requests.items():
+            _observe(admitted, part.late.pop(name, []), tally, batch)
+        for rest in part.late.values():
+            for late in rest:
+                join(late, tally, batch)
     batch.joins = [opened for opened in batch.joins if still_open(state, opened)]
     _remember(state, admission, batch)
     batch.deltas = tally.rows()
@@ -49,7 +52,7 @@ def _observe(admitted: Admitted, late: Sequence[Late], tally: Tally, batch: Batc
     events, watch = admitted.events, admitted.deployment.watch
     patterns = watch.slicer.patterns(events)
     buckets = [time // watch.width for time in admitted.times]
-    places = Places(buckets, [event.variant for event in events], [watch.slicer.mask(p) for p in patterns])
+    places = Places(buckets, [event.variant for event in events], watch.slicer.masks(patterns))
     traffic = np.zeros((len(events), 1), dtype=np.int16)
     cells = np.hstack([*(family.judge_all(events) for family in watch.families), traffic])
     units, served = _follow(admitted, places, tally)
@@ -66,20 +69,18 @@ def _follow(admitted: Admitted, places: Places, tally: Tally) -> tuple[NDArray[n
     """Which events are units, and each event's cell of the correction signals; corrections go to earlier turns."""
     deployment, events = admitted.deployment, admitted.events
     watch, follow = deployment.watch, deployment.conversations.follow
-    units = np.ones(len(events), dtype=bool)
-    served = np.full(len(events), 2, dtype=np.int16)
+    units, served = [True] * len(events), [_NO_TURN] * len(events)
     talking = [i for i, event in enumerate(events) if event.conversation is not None]
     texts = [last_user_text(events[i]) for i in talking]
-    prints = signatures([text or "" for text in texts], watch.rule.seed)
-    for i, text, row in zip(talking, texts, prints, strict=True):
-        event, signature = events[i], Signature(row.tobytes())
+    prints = signatures([text or "" for text in texts], watch.rule.seed).tobytes()
+    for at, i, text in zip(range(0, len(prints), SIZE), talking, texts, strict=True):
+        event, signature = events[i], Signature(prints[at : at + SIZE])
         name = conversation_hash(watch.name, event.conversation or "", watch.rule.seed)
         turn = follow(event, name, admitted.times[i], places.places[places.index[i]], text, signature)
-        units[i] = turn.unit
-        served[i] = 0
+        units[i], served[i] = turn.unit, _SERVED
         if turn.correction is not None:
             tally.correct(watch, turn.correction)
-    return units, served
+    return np.array(units, dtype=np.bool_), np.array(served, dtype=np.int16)
 
 
 def _remember(state: State, admission: Admission, batch: Batch) -> None:

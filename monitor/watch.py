@@ -49,6 +49,7 @@ class Watch:
         self.width = int(seconds(rule.bucket) * 1000)
         self.lateness = int(seconds(rule.lateness) * 1000)
         self.slicer = Slicer(rule.slices)
+        self._prefixes = {kind: f"{name}\0{kind}\0".encode() for kind in ("request", "score", "feedback")}
         self.sampler = Sampler(rule.shadow, self.slicer.names, rule.seed, epochs)
         refusals = refusal or Refusal()
         scores = Score(lambda event, output: _refused(refusals, event, output), rule.seed, b"refusal")
@@ -111,7 +112,7 @@ class Watch:
 
     def identity(self, kind: str, name: str) -> int:
         """The 64-bit name under which an id of this deployment is remembered."""
-        return xxhash.xxh3_64_intdigest(f"{self.name}\0{kind}\0{name}".encode(), self.rule.seed)
+        return xxhash.xxh3_64_intdigest(self._prefixes[kind] + name.encode(), self.rule.seed)
 
 
 def _refused(refusal: Refusal, event: Event, output: Output) -> bool | None:

@@ -7,11 +7,11 @@ were tried on and how often they are right is in `docs/signals.md`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Literal
 
+import msgspec
 import numpy as np
 import re2
 
@@ -38,8 +38,7 @@ _MOST = 2 * END + 32
 _LIKENESS: tuple[Likeness | None, ...] = (None, "repeated", "rephrased")
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of a prompt. Equal for equal words and key, in every process."""
 
     data: bytes

@@ -45,5 +45,6 @@ def print_json(value: Any) -> None:
 
 
 def console(*, error: bool = False) -> Console:
-    """A console that never interprets markup in what it is given."""
-    return Console(stderr=error, markup=False, highlight=False)
+    """A console that never interprets markup in what it is given; wide where nobody is looking at a terminal."""
+    stream = sys.stderr if error else sys.stdout
+    return Console(stderr=error, markup=False, highlight=False, width=None if stream.isatty() else 160)

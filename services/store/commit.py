@@ -94,7 +94,7 @@ def _fence(connection: Connection, batch: Batch) -> None:
 
 
 def _refuse_sealed(connection: Connection, batch: Batch) -> None:
-    """Raises `FenceError` if a bucket was sealed after the run's events were admitted to it: read again, they are late."""
+    """Raises `FenceError` if a bucket was sealed since the run's events were admitted: read again, they are late."""
     live = [delta for delta in batch.deltas if delta.group is Group.LIVE]
     names = sorted({delta.deployment for delta in live})
     seals = sa.select(t.seal.c.deployment, t.seal.c.first_open)

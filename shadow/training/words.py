@@ -28,7 +28,7 @@ LANGUAGES = (
 )  # fmt: skip
 CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "SEK", "NOK", "CAD")
 
-# Frequent enough in the generators that the tokenizer keeps each as one token.
+# Frequent enough in the generators that the tokenizer keeps each of these as one token.
 WHOLE = (*COLOURS, *THINGS, *DAYS)
 
 _HEADS = (
