@@ -104,9 +104,7 @@ class Admission:
         taken.times.append(time)
         taken.identities.append(identity)
 
-    def _take_late(
-        self, record: Record | Reject, raw: bytes, position: int, arrival: int | None, part: Part
-    ) -> None:
+    def _take_late(self, record: Record | Reject, raw: bytes, position: int, arrival: int | None, part: Part) -> None:
         if not isinstance(record, ScoreReport | Feedback):
             raise record if isinstance(record, Reject) else Reject("unknown_kind")
         deployment = self._deployment(record.deployment)

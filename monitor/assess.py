@@ -6,6 +6,7 @@ the ledger as `latched`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -98,7 +99,7 @@ def decide(
         return Decision.HOLD, "an open change after the deploy"
     open_checks = [check for check in checks if check.decision is Decision.HOLD]
     if open_checks:
-        slowest = max(open_checks, key=lambda check: check.needs_pairs or 0)
+        slowest = max(open_checks, key=lambda c: math.inf if c.needs_pairs is None else c.needs_pairs)
         return Decision.HOLD, f"{len(open_checks)} of {len(checks)} checks undecided: {slowest.reason}"
     if not any(check.slice == "all" for check in checks):
         return Decision.HOLD, "too few pairs over all traffic"

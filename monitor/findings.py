@@ -12,10 +12,14 @@ from monitor.evidence.budget import ErrorNumbers
 from monitor.evidence.interval import interval
 from monitor.gate import Change, drift_checks
 from monitor.model import Blame, Check, Definition, Finding, Interval
+from monitor.pairs import GAINS
 from monitor.series import VariantFacts
+from monitor.signals.degeneration import OCTAVES
 from monitor.tickets import baseline, detect
 from monitor.watch import Group, Watch
 
+OCTAVES_APART = OCTAVES / GAINS["length"]
+"""How many octaves a length difference of 1 stands for."""
 _WORSE = {"more": "more often", "less": "less often"}
 
 
@@ -137,14 +141,25 @@ def sentence(
     variant: str, name: str, signal: str, direction: str, harm: Interval, since: float | None, blame: Blame | None
 ) -> str:
     """One line for people: what, where, by how much, since when, and whose fault."""
+    where = "all traffic" if name == "all" else name
+    when = "" if since is None else f", since {clock(since)}"
+    cause = "" if blame is None else f"; cause: {blame.cause}"
+    if signal == "length":
+        return f"{variant}: answers on {where} are {_times(harm, direction)} as long as the reference's{when}{cause}"
     size = "" if harm.estimate is None else f"{abs(harm.estimate) * 100:.1f} points"
     if harm.lower is not None and harm.upper is not None:
         size += f" ({harm.lower * 100:.1f} to {harm.upper * 100:.1f})"
-    where = "all traffic" if name == "all" else name
     shift = "worse" if signal == "score" else _WORSE[direction]
-    when = "" if since is None else f", since {clock(since)}"
-    cause = "" if blame is None else f"; cause: {blame.cause}"
     return f"{variant}: {signal} on {where} is {size} {shift} than the reference{when}{cause}"
+
+
+def _times(harm: Interval, direction: str) -> str:
+    """A length shift as a ratio with its bounds, lower first."""
+    turn = 1 if direction == "more" else -1
+    ends = sorted(turn * end for end in (harm.lower, harm.upper) if end is not None)
+    bounds = " to ".join(f"{2 ** (end * OCTAVES_APART):.2f}" for end in ends)
+    middle = "" if harm.estimate is None else f"{2 ** (turn * harm.estimate * OCTAVES_APART):.2f} times"
+    return f"{middle} ({bounds})" if bounds else middle
 
 
 def clock(seconds: float) -> str:

@@ -16,7 +16,7 @@ from monitor.evidence.budget import ErrorNumbers
 from monitor.evidence.check import Bar, PairedResult, assess_pairs
 from monitor.evidence.joint import Direction
 from monitor.model import Blame, Check, Decision
-from monitor.pairs import SPAN, VALUES
+from monitor.pairs import GAINS, SPAN, VALUES
 from monitor.series import Series, VariantFacts
 from monitor.signals.score import GRID
 from monitor.watch import Watch
@@ -206,6 +206,8 @@ class Gate:
     def _periods(self, key: CheckKey, series: Series) -> ReferencePeriods | None:
         """The reference's own outcomes now, and on the traffic before this variant's deploy."""
         name, signal, direction = key
+        if signal in GAINS:  # the reference's own values are not magnified: the two cannot be added up
+            return None
         earlier = [o.pairs[name, signal].before(self.facts.first) for o in self.others if (name, signal) in o.pairs]
         past = sum((s.total for s in earlier if len(s.buckets)), np.zeros(series.counts.shape[1], np.int64))
         if not past.any():

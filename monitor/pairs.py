@@ -19,7 +19,7 @@ from monitor.facts import Counts
 from monitor.model import Arm, Definition, Missing
 from monitor.outcomes import Outcomes, code, reason
 from monitor.signals.family import sealed
-from monitor.signals.score import DIFFERENCE_GRID, GRID, difference_cell, grid_cell
+from monitor.signals.score import DIFFERENCE_GRID, GRID, TOP, difference_cell, grid_cell
 
 VALUES: Final = ("score", "length")
 """Signals whose arms give a value instead of yes or no."""
@@ -36,6 +36,11 @@ SPAN: Final = len(DIFFERENCE_GRID) + 1
 OWN: Final = len(CONTRASTS) * SPAN
 """Where the reference's own values begin in a value signal's cells: one per point of `GRID`, then missing."""
 REASONS: Final = tuple(f"{arm}:{missing}" for arm in ARMS for missing in Missing)
+
+GAINS: Final = {"length": 4}
+"""How much a signal's differences are magnified before they are cut off at the ends of the grid. Lengths lie on 16
+octaves, but two answers to one prompt that differ by more than 4 octaves (16 times) are simply very different. Bets
+must survive the whole range of a difference, and on 16 octaves they are too small to see a real shift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,10 @@ def pair_definition(definition: Definition, *, value: bool) -> Definition:
         names += [f"reference:{cell}" for cell in (*range(len(GRID)), "missing")]
     else:
         names = ["".join(cell) for cell in product("ny?", repeat=len(ARMS))]
+    gain = GAINS.get(definition.signal, 1)
     return sealed(
         replace(definition, cells=(*names, *REASONS), yes=(), no=(), unit="pairs", version=definition.version),
-        definition.digest.encode(),
+        f"{definition.digest}x{gain}".encode(),
     )
 
 
@@ -84,7 +90,8 @@ def pair_counts(pair: Pair, signal: str, *, value: bool) -> Counts:
         for c, (a, b) in enumerate(CONTRASTS):
             left, right = found[ARMS.index(a)], found[ARMS.index(b)]
             both = left >= 0 and right >= 0
-            counts[c * SPAN + (difference_cell(left, right, pair.event_hash) if both else SPAN - 1)] = 1
+            apart = max(-TOP, min(TOP, GAINS.get(signal, 1) * (left - right)))
+            counts[c * SPAN + (difference_cell(apart, 0, pair.event_hash) if both else SPAN - 1)] = 1
         own = found[ARMS.index(Arm.REFERENCE)]
         counts[OWN + (len(GRID) if own < 0 else grid_cell(own, pair.event_hash))] = 1
     else:

@@ -15,7 +15,7 @@ from monitor.conversations import Conversations
 from monitor.plan import DeploymentRule, Plan, seconds
 from monitor.run import OpenJoin
 from monitor.sampling import Epoch
-from monitor.watch import Watch
+from monitor.watch import Watch, Watching
 
 _SWEEP: Final = 1_024
 
@@ -73,14 +73,17 @@ class Deployment:
 
 
 class State:
-    """The memory of one driver. `compile_watch` makes a deployment's watch, or None where the plan knows it not."""
+    """The memory of one driver. `watching` makes a deployment's watch from its name, the plan and its epochs."""
 
-    def __init__(self, plan: Plan, epochs: Callable[[str], list[Epoch]] = lambda _: []) -> None:
+    def __init__(
+        self, plan: Plan, epochs: Callable[[str], list[Epoch]] = lambda _: [], watching: Watching = Watch
+    ) -> None:
         self.plan = plan
         self.seen = Seen()
         self.watermarks: dict[str, int] = {}
         self.lateness = max(int(seconds(r.lateness) * 1000) for r in plan.deployments.values() or (DeploymentRule(),))
         self._epochs = epochs
+        self._watching = watching
         self._deployments: dict[str, Deployment | None] = {}
 
     def deployment(self, name: str) -> Deployment | None:
@@ -88,7 +91,7 @@ class State:
         found = self._deployments.get(name)
         if found is None and name not in self._deployments:
             known = self.plan.deployment(name) is not None
-            found = Deployment(Watch(name, self.plan, self._epochs(name))) if known else None
+            found = Deployment(self._watching(name, self.plan, self._epochs(name))) if known else None
             self._deployments[name] = found
         return found
 

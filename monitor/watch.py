@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import cached_property
 
@@ -127,3 +127,7 @@ def _loops(rule: DeploymentRule) -> Definition:
         Definition("correction_loop", "correction", ("served", "looped", "not_observed"), ("looped",), horizon=horizon),
         str(rule.correction.loop).encode(),
     )
+
+
+Watching = Callable[[str, Plan, Sequence[Epoch]], Watch]
+"""Makes a deployment's watch from its name, the plan and the sampling epochs."""

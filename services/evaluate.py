@@ -19,7 +19,7 @@ from monitor.model import Decision, Verdict
 from monitor.plan import Plan
 from monitor.response.recommend import Candidate
 from monitor.series import VariantFacts
-from monitor.watch import Group, Watch
+from monitor.watch import Group, Watch, Watching
 from services.ports import Clock
 from services.store import alerts
 from services.store import tables as t
@@ -34,11 +34,19 @@ _log = logging.getLogger(__name__)
 class Evaluator:
     """Looks at the sealed facts of all deployments; keeps what it has read, so that a look costs what is new."""
 
-    def __init__(self, engine: Engine, plan: Plan, clock: Clock, destinations: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        clock: Clock,
+        destinations: Sequence[str] = (),
+        watching: Watching = Watch,
+    ) -> None:
         self.engine = engine
         self.plan = plan
         self.clock = clock
         self.destinations = tuple(destinations)
+        self._watching = watching
         self._watches: dict[str, Watch] = {}
         self._readers: dict[str, FactReader] = {}
         self._memory = Memory()
@@ -55,8 +63,10 @@ class Evaluator:
         return [verdict for name in known for verdict in self._deployment(name, as_of, everything)]
 
     def _deployment(self, name: str, as_of: float | None, everything: bool) -> list[Verdict]:
-        watch = self._watches.setdefault(name, Watch(name, self.plan))
-        reader = self._readers.setdefault(name, FactReader(watch))
+        if name not in self._watches:
+            self._watches[name] = self._watching(name, self.plan, ())
+            self._readers[name] = FactReader(self._watches[name])
+        watch, reader = self._watches[name], self._readers[name]
         edges = seal(self.engine, watch, self.clock(), everything=everything)
         keep_to_budget(self.engine, watch, self.clock())
         cut = edges[Group.PAIR]

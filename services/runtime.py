@@ -14,6 +14,7 @@ from monitor.plan import Plan, seconds
 from monitor.run import Batch
 from monitor.state import State
 from monitor.step import step
+from monitor.watch import Watch, Watching
 from services.errors import FenceError, StoreError
 from services.ports import Clock, Source
 from services.store.commit import close, commit, register
@@ -42,11 +43,12 @@ class Summary:
 class Ingestion:
     """All sources of one process and the memory they share."""
 
-    def __init__(self, engine: Engine, plan: Plan, clock: Clock) -> None:
+    def __init__(self, engine: Engine, plan: Plan, clock: Clock, watching: Watching = Watch) -> None:
         self.engine = engine
         self.plan = plan
         self.clock = clock
         self.keep = None if plan.text == "none" else int(seconds(plan.text) * 1000)
+        self._watching = watching
         self._state: State | None = None
 
     def read(self, source: Source, progress: Callable[[Batch], None] = lambda _: None) -> Summary:
@@ -103,5 +105,5 @@ class Ingestion:
 
     def _restored(self) -> State:
         if self._state is None:
-            self._state = restore(self.engine, self.plan)
+            self._state = restore(self.engine, self.plan, self._watching)
         return self._state

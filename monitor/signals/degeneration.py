@@ -14,7 +14,7 @@ from monitor.signals.kernels_text import mostly_ascii, repeats, scripts, switche
 NO, YES, NO_CONTENT, NOT_OBSERVED = range(4)
 _CELLS = ("no", "yes", "no_content", "not_observed")
 LENGTH_BINS = 32
-_OCTAVES = 16
+OCTAVES = 16
 # Bin k holds 1 + characters in [2^(k/2), 2^((k+1)/2)); the last one is open.
 LENGTH_EDGES = tuple(math.isqrt(2**k - 1) for k in range(1, LENGTH_BINS))
 _LENGTH_ARRAY = np.array(LENGTH_EDGES)
@@ -41,7 +41,7 @@ def length_value(output: Output) -> int | None:
     """
     if output.text is None and not output.tool_calls:
         return None
-    return min(65_535, round(math.log2(1 + length(output)) * 65_535 / _OCTAVES))
+    return min(65_535, round(math.log2(1 + length(output)) * 65_535 / OCTAVES))
 
 
 class Degeneration:

@@ -8,17 +8,17 @@ from sqlalchemy.engine import Connection, Engine
 from monitor.plan import Plan
 from monitor.run import OpenJoin
 from monitor.state import State
-from monitor.watch import Group
+from monitor.watch import Group, Watch, Watching
 from services.store import tables as t
 from services.store.bits import unsigned
 from services.store.epochs import read_epochs
 
 
-def restore(engine: Engine, plan: Plan) -> State:
+def restore(engine: Engine, plan: Plan, watching: Watching = Watch) -> State:
     """A state equal to one that never left, for all open sources together."""
     with engine.connect() as connection:
         epochs = read_epochs(connection)
-        state = State(plan, lambda name: epochs.get(name, []))
+        state = State(plan, lambda name: epochs.get(name, []), watching)
         positions = connection.execute(sa.select(t.position).where(t.position.c.closed.is_(False)))
         state.restore(
             watermarks={row.source: row.watermark for row in positions},

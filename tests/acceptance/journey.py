@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,7 @@ from monitor.model import Check, Verdict
 from monitor.plan import Plan
 from monitor.series import Series
 from monitor.signals.refusal import Refusal, RefusalWeights
-from monitor.state import Deployment, State
-from monitor.watch import Watch
+from monitor.watch import Watch, Watching
 from services.evaluate import Evaluator
 from services.ingest.jsonl import JsonlFile
 from services.runtime import Ingestion
@@ -37,34 +37,19 @@ def write(path: Path, events: Iterable[dict[str, Any]]) -> Path:
     return path
 
 
-class JudgedIngestion(Ingestion):
-    """Takes new logs of one deployment that is watched in a way of one's own choice."""
-
-    def __init__(self, engine: Engine, watch: Watch) -> None:
-        super().__init__(engine, watch.plan, clock)
-        self.watch = watch
-
-    def _restored(self) -> State:
-        if self._state is None:
-            self._state = State(self.plan)
-            self._state._deployments[self.watch.name] = Deployment(self.watch)
-        return self._state
-
-
 class Journey:
     """One store on the way. With `weights`, the deployment's refusals are judged by that classifier."""
 
-    def __init__(self, folder: Path, plan: Plan | None = None, *, deployment: str = "", weights: str = "") -> None:
+    def __init__(self, folder: Path, plan: Plan | None = None, *, weights: str = "") -> None:
         self.folder = folder
         self.plan = plan or Plan()
         self.engine: Engine = open_engine(f"sqlite:///{folder / 'store.db'}")
         upgrade(self.engine)
-        self.ingestion = Ingestion(self.engine, self.plan, clock)
-        self.evaluator = Evaluator(self.engine, self.plan, clock)
+        watching: Watching = Watch
         if weights:
-            watch = Watch(deployment, self.plan, refusal=Refusal(RefusalWeights.load(weights)))
-            self.ingestion = JudgedIngestion(self.engine, watch)
-            self.evaluator._watches[deployment] = watch
+            watching = partial(Watch, refusal=Refusal(RefusalWeights.load(weights)))
+        self.ingestion = Ingestion(self.engine, self.plan, clock, watching)
+        self.evaluator = Evaluator(self.engine, self.plan, clock, watching=watching)
 
     def take(self, events: Iterable[dict[str, Any]]) -> int:
         """Takes the events as one log; returns how many were accepted."""

@@ -134,7 +134,7 @@ def xstest_relatives(folder: Path) -> Lines:
 
 def _stream(folder: Path, candidate: str, reference: str) -> tuple[list[Verdict], Journey]:
     (store := folder / f"{candidate}-{reference}").mkdir()
-    journey = Journey(store, deployment=xstest.DEPLOYMENT, weights=xstest.OUT_OF_FAMILY[candidate])
+    journey = Journey(store, weights=xstest.OUT_OF_FAMILY[candidate])
     journey.take(xstest.relatives(reference, candidate))
     return journey.look_often(xstest.START, xstest.END, every=60), journey
 
@@ -145,7 +145,7 @@ def xstest_halves(folder: Path) -> Lines:
     yield "|---|---|---|---|---|---|"
     for system, weights in xstest.OUT_OF_FAMILY.items():
         (store := folder / f"{system}-halves").mkdir()
-        journey = Journey(store, deployment=xstest.DEPLOYMENT, weights=weights)
+        journey = Journey(store, weights=weights)
         journey.take(event for seed in SEEDS for event in xstest.halves(system, seed))
         looks = journey.look_often(xstest.START, xstest.END)
         checks = [c for verdict in looks for c in verdict.checks if c.signal == "refusal"]

@@ -127,7 +127,6 @@ def test_the_number_of_needed_pairs_is_about_right(tmp_path: Path) -> None:
     assert [decision(162), decision(324)] == [Decision.HOLD, Decision.FAIL]
 
 
-@pytest.mark.xfail(strict=True, reason="lengths are compared on 16 octaves, where no bet is bold enough to see it")
 def test_q4s_length_shift_on_extraction_is_found_as_a_ticket(watched: Watched) -> None:
     name, verdict = watched.slice("extraction"), watched.verdict("extraction", Q4)
     (found,) = [f for f in verdict.findings if (f.signal, f.slice) == ("length", name)]

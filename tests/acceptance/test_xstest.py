@@ -16,7 +16,7 @@ BOTH_WAYS = [*xstest.RELATIVES, *((candidate, reference) for reference, candidat
 
 
 def journey(folder: Path, system: str) -> Journey:
-    return Journey(folder, deployment=xstest.DEPLOYMENT, weights=xstest.OUT_OF_FAMILY[system])
+    return Journey(folder, weights=xstest.OUT_OF_FAMILY[system])
 
 
 @pytest.mark.parametrize(("reference", "candidate"), BOTH_WAYS, ids=[" to ".join(pair) for pair in BOTH_WAYS])

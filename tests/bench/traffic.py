@@ -89,10 +89,10 @@ class Texts:
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.worked = _read("gsm8k")
-        self.calls = _read("bfcl")
-        self.entities = _read("quant_pairs")
-        self.asked = _read("xstest")
+        self.worked = read("gsm8k")
+        self.calls = read("bfcl")
+        self.entities = read("quant_pairs")
+        self.asked = read("xstest")
         makers = (self._extract, self._arguments, self._agents, self._tutor, self._chat)
         self._makers: list[tuple[str, Callable[[], Request]]] = list(zip(ROUTES, makers, strict=True))
 
@@ -107,8 +107,10 @@ class Texts:
         common = {"deployment": DEPLOYMENT, "variant": self.rng.choice(VARIANTS), "tags": tags}
         bodies: list[bytes] = []
         before: list[dict[str, Any]] = []
+        request: Request = {}
         for turn in range(length):
-            request = make() if turn == 0 or self.rng.random() < 0.8 else dict(request)  # the same prompt again
+            if turn == 0 or self.rng.random() < 0.8:  # else the same prompt again
+                request = make()
             question = request.pop("question")
             if turn:
                 question = self.rng.choice(_OPENERS) + question
@@ -143,8 +145,9 @@ class Texts:
 
     def _extract(self) -> Request:
         text = self.rng.choice(self.worked)["question"]
-        entity = {"type": "object", "properties": {"text": {"type": "string"}, "type": {"enum": ["PER", "ORG", "LOC", "MISC"]}}}
-        schema = {"type": "array", "items": entity | {"required": ["text", "type"]}}
+        kinds = {"text": {"type": "string"}, "type": {"enum": ["PER", "ORG", "LOC", "MISC"]}}
+        entity = {"type": "object", "properties": kinds, "required": ["text", "type"]}
+        schema = {"type": "array", "items": entity}
         output = self.rng.choice(list(self.rng.choice(self.entities).values()))
         return {
             "question": f"List the named entities in: {text}",
@@ -185,6 +188,7 @@ def _demand(name: str, schema: dict[str, Any]) -> Request:
     return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}
 
 
-def _read(name: str) -> list[dict[str, Any]]:
+def read(name: str) -> list[dict[str, Any]]:
+    """The rows of one file of texts."""
     with gzip.open(_DATA / f"{name}.jsonl.gz") as file:
         return [orjson.loads(line) for line in file]

@@ -95,7 +95,7 @@ def test_no_request_however_strange_stops_the_step(seed: int) -> None:
     draw = random.Random(seed)
     records = []
     for n in range(300):
-        strange = {draw.choice(FIELDS): draw.choice(NASTY) for _ in range(draw.randint(1, 4))}
+        strange = {draw.choice(FIELDS): draw.choice(NASTY) for _ in range(draw.choice((1, 1, 1, 4)))}
         records.append(json.dumps(request(f"r{n}", START) | {"conversation": f"c{n % 9}"} | strange).encode())
     batch = step(State(PLAN), run_of(records, 0, len(records)))
     assert batch.accepted > 20
