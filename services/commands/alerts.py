@@ -6,13 +6,12 @@ import getpass
 
 import click
 import sqlalchemy as sa
-from rich.table import Table
-from rich.text import Text
 from sqlalchemy.engine import Engine
 
 from monitor.findings import clock as clock_text
 from monitor.response.alerts import Ruling, State, Word
-from services.commands.options import clock, console, db_option, json_option, print_json
+from services.commands.options import clock, db_option, json_option, print_json
+from services.commands.table import table
 from services.errors import UsageError
 from services.store import alert_rows
 from services.store.alerts import act
@@ -50,11 +49,8 @@ def command(
     if as_json:
         print_json(rows)
         return
-    table = Table("id", "state", "kind", "opened", "what", box=None)
-    for row in rows:
-        cells = (row["id"], row["state"], row["kind"], clock_text(row["opened_at"]), row["sentence"])
-        table.add_row(*(Text(str(cell)) for cell in cells))
-    console().print(table)
+    cells = [(r["id"], str(r["state"]), r["kind"], clock_text(r["opened_at"]), r["sentence"]) for r in rows]
+    click.echo(table(("id", "state", "kind", "opened", "what"), cells))
 
 
 @command.command("acknowledge")

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from services.commands.options import console, print_json
+from services.commands.options import print_json
 from services.errors import ServiceError, UsageError
 
 DEPLOYMENT, GOOD, BAD = "assistant", "small-int8", "small-int4"
@@ -109,8 +109,8 @@ def free_port() -> int:
 
 def _announce(headless: bool, port: int, dashboard_port: int) -> None:
     if not headless:
-        console().print(f"API        http://127.0.0.1:{port}/v1/verdict/{GOOD}")
-        console().print(f"dashboard  http://127.0.0.1:{dashboard_port}")
+        click.echo(f"API        http://127.0.0.1:{port}/v1/verdict/{GOOD}")
+        click.echo(f"dashboard  http://127.0.0.1:{dashboard_port}")
 
 
 def _note(headless: bool, text: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from monitor.run import Batch
-from services.commands.options import clock, console, db_option, json_option, plan_option, print_json
+from services.commands.options import clock, db_option, json_option, plan_option, print_json
 from services.ingest.jsonl import JsonlFile
 from services.planfile import read_plan
 from services.runtime import Ingestion, Summary
@@ -34,30 +32,18 @@ def command(files: tuple[str, ...], plan_file: str | None, db: str, as_json: boo
     upgrade(engine)
     ingestion = Ingestion(engine, plan, clock)
     total = Summary()
-    with _progress() as progress:
-        for source in sources:
-            summary = ingestion.read(source, _advance(progress, source))
-            ingestion.finish(source)
-            total.accepted += summary.accepted
-            total.duplicates += summary.duplicates
-            total.quarantined.update(summary.quarantined)
+    for source in sources:
+        summary = _read(ingestion, source)
+        ingestion.finish(source)
+        total.accepted += summary.accepted
+        total.duplicates += summary.duplicates
+        total.quarantined.update(summary.quarantined)
     _report(total, as_json)
 
 
-def _progress() -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console(error=True), transient=True)
-
-
-def _advance(progress: Progress, source: JsonlFile) -> Callable[[Batch], None]:
-    task = progress.add_task(source.path.name, total=source.size)
-    return lambda batch: progress.update(task, completed=batch.end)
+def _read(ingestion: Ingestion, source: JsonlFile) -> Summary:
+    with click.progressbar(length=source.size, label=source.path.name, file=sys.stderr) as bar:
+        return ingestion.read(source, lambda batch: bar.update(batch.end - bar.pos))
 
 
 def _report(total: Summary, as_json: bool) -> None:

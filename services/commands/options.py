@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
-from rich.console import Console
 
 from services.settings import settings
 
@@ -42,9 +41,3 @@ def print_json(value: Any) -> None:
     """One line of JSON on standard output."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
     sys.stdout.flush()
-
-
-def console(*, error: bool = False) -> Console:
-    """A console that never interprets markup in what it is given; wide where nobody is looking at a terminal."""
-    stream = sys.stderr if error else sys.stdout
-    return Console(stderr=error, markup=False, highlight=False, width=None if stream.isatty() else 160)

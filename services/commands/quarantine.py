@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 import sqlalchemy as sa
-from rich.table import Table
-from rich.text import Text
 
 from monitor.findings import clock as clock_text
-from services.commands.options import console, db_option, json_option, print_json
+from services.commands.options import db_option, json_option, print_json
+from services.commands.table import table
 from services.store import tables as t
 from services.store.engine import open_engine, upgrade
 
@@ -40,8 +39,5 @@ def list_(reason: str | None, limit: int, db: str, as_json: bool) -> None:
     if as_json:
         print_json([row._asdict() | {"at": row.at / 1000} for row in rows])
         return
-    table = Table("source", "position", "reason", "detail", "at", box=None)
-    for row in rows:
-        cells = (row.source, str(row.position), row.reason, row.detail, clock_text(row.at / 1000))
-        table.add_row(*(Text(cell) for cell in cells))
-    console().print(table)
+    cells = [(r.source, str(r.position), r.reason, r.detail, clock_text(r.at / 1000)) for r in rows]
+    click.echo(table(("source", "position", "reason", "detail", "at"), cells))

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 
 import click
 import msgspec
-from rich.table import Table
-from rich.text import Text
 
 from monitor.findings import clock as clock_text
-from monitor.model import Decision, Verdict
-from services.commands.options import clock, console, db_option, json_option, plan_option, print_json
+from monitor.model import Check, Decision, Verdict
+from services.commands.options import clock, db_option, json_option, plan_option, print_json
+from services.commands.table import table
 from services.errors import UsageError
 from services.evaluate import Evaluator
 from services.planfile import read_plan
@@ -61,29 +60,26 @@ def _time(text: str) -> float:
 
 
 def _show(verdict: Verdict) -> None:
-    out = console()
-    out.print(f"{verdict.decision.upper()}  {verdict.variant} ({verdict.deployment}): {verdict.reason}")
+    click.echo(f"{verdict.decision.upper()}  {verdict.variant} ({verdict.deployment}): {verdict.reason}")
     do = verdict.recommendation
     target = f" to {do.to}{'' if do.proven else ' (unproven)'}" if do.to else ""
-    out.print(f"do: {do.action.replace('_', ' ')}{target}: {do.reason}")
+    click.echo(f"do: {do.action.replace('_', ' ')}{target}: {do.reason}")
     until = "nothing" if verdict.sealed_until is None else clock_text(verdict.sealed_until)
-    out.print(f"sealed until {until}; {verdict.coverage['pairs']} pairs of {verdict.coverage['units']} units")
+    covered = verdict.coverage
+    click.echo(f"sealed until {until}; {covered.get('pairs', 0)} pairs of {covered.get('units', 0)} units")
     if verdict.checks:
-        out.print(_table(verdict))
+        head = ("slice", "signal", "decision", "pairs", "harm (points)", "tolerance", "needs")
+        click.echo(table(head, [_row(check) for check in verdict.checks]))
     for finding in verdict.findings:
-        out.print(f"{finding.kind}: {finding.sentence}")
+        click.echo(f"{finding.kind}: {finding.sentence}")
     if verdict.uncovered:
-        out.print("not covered: " + ", ".join(verdict.uncovered))
+        click.echo("not covered: " + ", ".join(verdict.uncovered))
 
 
-def _table(verdict: Verdict) -> Table:
-    table = Table("slice", "signal", "decision", "pairs", "harm (points)", "tolerance", "needs", box=None)
-    for check in verdict.checks:
-        harm = "-" if check.harm.estimate is None else f"{check.harm.estimate * 100:+.1f}"
-        if check.harm.lower is not None and check.harm.upper is not None:
-            harm += f" ({check.harm.lower * 100:+.1f} to {check.harm.upper * 100:+.1f})"
-        needs = "" if check.needs_pairs is None else f"{check.needs_pairs:,} more pairs"
-        signal = f"{check.signal} ({check.direction})"
-        row = (check.slice, signal, check.decision.value, f"{check.pairs:,}", harm, f"{check.tolerance * 100:g}", needs)
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+def _row(check: Check) -> tuple[str, ...]:
+    harm = "-" if check.harm.estimate is None else f"{check.harm.estimate * 100:+.1f}"
+    if check.harm.lower is not None and check.harm.upper is not None:
+        harm += f" ({check.harm.lower * 100:+.1f} to {check.harm.upper * 100:+.1f})"
+    needs = "" if check.needs_pairs is None else f"{check.needs_pairs:,} more pairs"
+    signal = f"{check.signal} ({check.direction})"
+    return (check.slice, signal, check.decision.value, f"{check.pairs:,}", harm, f"{check.tolerance * 100:g}", needs)

@@ -14,7 +14,7 @@ from monitor.facts import Counts, unpack_counts
 from monitor.findings import ticket_definitions
 from monitor.model import Population
 from monitor.series import Series, SeriesKey, VariantFacts
-from monitor.watch import TRAFFIC, Watch
+from monitor.watch import TRAFFIC, Group, Watch
 from services.store import tables as t
 
 _Rows = list[tuple[int, int, Counts]]
@@ -25,38 +25,32 @@ class FactReader:
 
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
-        layouts = watch.layouts.values()
-        self._known = {
-            (layout.slices[s][0], definition.signal): layout.series(d, s)
-            for layout in layouts
-            for d, definition in enumerate(layout.definitions)
-            for s in range(len(layout.slices))
-            if definition.unit == "pairs"
-        }
         tickets = {definition.signal for definition in ticket_definitions(watch)} | {TRAFFIC.signal}
-        self._live = {
-            (layout.slices[s][0], definition.signal): layout.series(d, s)
-            for layout in layouts
-            for d, definition in enumerate(layout.definitions)
-            for s in range(len(layout.slices))
-            if definition.unit != "pairs" and definition.signal in tickets
+        self._series: dict[Group, dict[SeriesKey, str]] = {
+            group: {
+                (layout.slices[s][0], definition.signal): layout.series(d, s)
+                for d, definition in enumerate(layout.definitions)
+                for s in range(len(layout.slices))
+                if group is Group.PAIR or definition.signal in tickets
+            }
+            for group, layout in watch.layouts.items()
         }
         self._read: dict[str, dict[tuple[Population, SeriesKey], _Rows]] = defaultdict(lambda: defaultdict(list))
-        self._next = {Population.PAIR: -1, Population.UNIT: -1}
+        self._next = dict.fromkeys(Group, -1)  # groups are sealed at different times
 
     def variants(self, connection: Connection, cut: int) -> list[VariantFacts]:
         """Every variant with sealed units, from facts in buckets before `cut`, in order of first appearance."""
-        for population, series in ((Population.PAIR, self._known), (Population.UNIT, self._live)):
-            self._read_on(connection, population, series)
+        for group in Group:
+            self._read_on(connection, group, Population.PAIR if group is Group.PAIR else Population.UNIT)
         found = [self._variant(name, cut) for name in sorted(self._read)]
         return sorted((facts for facts in found if facts is not None), key=lambda facts: (facts.first, facts.variant))
 
-    def _read_on(self, connection: Connection, population: Population, series: dict[SeriesKey, str]) -> None:
-        f = t.fact.c
+    def _read_on(self, connection: Connection, group: Group, population: Population) -> None:
+        f, series = t.fact.c, self._series[group]
         wanted = sa.select(t.fact).where(
             f.deployment == self.watch.name,
             f.population == str(population),
-            f.bucket > self._next[population],
+            f.bucket > self._next[group],
             f.signal.in_(sorted({signal for _, signal in series})),
         )
         for row in connection.execute(wanted.order_by(f.bucket, f.level)):
@@ -64,7 +58,7 @@ class FactReader:
             if series.get(key) != row.definition:
                 continue
             self._read[row.variant][population, key].append((row.bucket, row.level, unpack_counts(row.counts)))
-            self._next[population] = max(self._next[population], row.bucket)
+            self._next[group] = max(self._next[group], row.bucket)
 
     def _variant(self, name: str, cut: int) -> VariantFacts | None:
         rows = self._read[name]

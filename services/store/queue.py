@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -71,7 +72,8 @@ class ShadowQueue(Generic[Task]):
             ids = [row.pair_id for row in rows]
             held = {"worker": worker, "leased_until": now + int(seconds * 1000)}
             connection.execute(sa.update(t.queue).where(t.queue.c.pair_id.in_(ids)).values(held))
-        return [self.make_task(row) for row in rows]
+            filled = _filled(connection, ids)
+        return [self.make_task(_still_wanted(row, filled.get(row.pair_id, set()))) for row in rows]
 
     def finish(self, results: Sequence[Result]) -> None:
         """Keeps the first result per (pair, arm); pairs with all their arms leave the queue. Idempotent."""
@@ -145,11 +147,23 @@ def _wanted(connection: Connection, pair_ids: Iterable[str]) -> dict[str, tuple[
     return {row.pair_id: (row.deployment, row.arms.split(",")) for row in rows}
 
 
+def _filled(connection: Connection, pair_ids: Iterable[str]) -> dict[str, set[str]]:
+    """The arms that have a result, by pair."""
+    there: dict[str, set[str]] = {}
+    for row in connection.execute(sa.select(t.arm.c.pair_id, t.arm.c.arm).where(t.arm.c.pair_id.in_(sorted(pair_ids)))):
+        there.setdefault(row.pair_id, set()).add(row.arm)
+    return there
+
+
+def _still_wanted(row: Any, filled: set[str]) -> Any:
+    """A task's row with the arms that nobody has filled yet."""
+    arms = [arm for arm in row.arms.split(",") if arm not in filled]
+    return SimpleNamespace(**row._asdict() | {"arms": ",".join(arms)})
+
+
 def _leave(connection: Connection, wanted: Mapping[str, Sequence[str]]) -> None:
     """Removes the tasks whose wanted arms are all there."""
-    there: dict[str, set[str]] = {}
-    for row in connection.execute(sa.select(t.arm.c.pair_id, t.arm.c.arm).where(t.arm.c.pair_id.in_(sorted(wanted)))):
-        there.setdefault(row.pair_id, set()).add(row.arm)
+    there = _filled(connection, wanted)
     done = [pair_id for pair_id, arms in wanted.items() if set(arms) <= there.get(pair_id, set())]
     connection.execute(sa.delete(t.queue).where(t.queue.c.pair_id.in_(done)))
 
