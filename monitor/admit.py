@@ -13,7 +13,7 @@ from monitor.run import Batch, QuarantineRow, Run
 from monitor.state import Deployment, State
 from monitor.wire import decode_all, milliseconds
 
-PART: Final = 256
+PART: Final = 128
 """Records that are decoded and looked at together."""
 
 

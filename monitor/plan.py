@@ -190,6 +190,6 @@ def seconds(duration: str) -> float:
         value = float(number)
     except ValueError:
         value = -1.0
-    if unit not in units or value < 0:
+    if unit not in units or not 0 <= value < float("inf"):
         raise ValueError(f"{duration!r} is no duration; write a number and ms, s, m, h or d, such as 10m")
     return value * units[unit]

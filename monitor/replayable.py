@@ -25,11 +25,13 @@ def sample(
 ) -> list[Sampled]:
     """The sampled units of a run, in log order: drawn ones, and every unit that brought its reference along."""
     watch = admitted.deployment.watch
+    imported = [event.reference is not None for event in admitted.events]
     levels = _levels(watch, buckets, patterns)
+    if not levels.any() and not any(imported):
+        return []
     hashes = np.array(admitted.identities, dtype=np.uint64)
     drawn = units & watch.sampler.takes(hashes, levels) & (levels > 0)
     second = watch.sampler.takes_second(hashes)
-    imported = [event.reference is not None for event in admitted.events]
     chosen = np.flatnonzero(units & (drawn | np.array(imported, dtype=bool))).tolist()
     sampled = []
     for i in chosen:
@@ -48,6 +50,8 @@ def sample(
 def _levels(watch: Watch, buckets: Sequence[int], patterns: Sequence[int]) -> NDArray[np.int64]:
     if not watch.rule.reference:
         return np.zeros(len(buckets), dtype=np.int64)
+    if watch.sampler.constant:
+        return np.full(len(buckets), watch.sampler.level((), 0), dtype=np.int64)
     known: dict[tuple[int, int], int] = {}
     for key in set(zip(patterns, buckets, strict=True)):
         known[key] = watch.sampler.level(watch.slicer.members(key[0]).tolist(), key[1])

@@ -42,6 +42,11 @@ class Sampler:
         self.epochs = sorted(epochs, key=lambda epoch: epoch.bucket)
         self._strata = [(slices.index(name), p) for name, p in rule.strata.items() if name in slices]
 
+    @property
+    def constant(self) -> bool:
+        """Whether all units have one level, whatever their slices and bucket."""
+        return not self._strata and not self.epochs
+
     def level(self, members: Sequence[int], bucket: int) -> int:
         """The inclusion probability of a unit in these slices, in millionths: the largest of its strata's."""
         inside = set(members)

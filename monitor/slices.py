@@ -157,11 +157,17 @@ def script(text: str) -> str:
     return max(sorted(counts), key=lambda word: counts[word]) if counts else "latin"
 
 
+def last_user_texts(events: Sequence[Event]) -> list[str | None]:
+    """The same of many; where the last message is the user's, as nearly always, without a call."""
+    return [
+        messages[-1].content if (messages := event.messages) and messages[-1].role == "user" else last_user_text(event)
+        for event in events
+    ]
+
+
 def last_user_text(event: Event) -> str | None:
     """The text of the last user message, or None where the log has no messages."""
     messages = event.messages
     if not messages:
         return None
-    if messages[-1].role == "user":
-        return messages[-1].content
     return next((message.content for message in reversed(messages) if message.role == "user"), None)

@@ -17,7 +17,7 @@ from monitor.joins import follow_joins, join, still_open
 from monitor.replayable import sample
 from monitor.run import Batch, Run
 from monitor.signals.correction import SIZE, Signature, signatures
-from monitor.slices import last_user_text
+from monitor.slices import last_user_texts
 from monitor.state import State
 from monitor.tally import Places, Tally
 from monitor.watch import Group
@@ -35,8 +35,10 @@ def step(state: State, run: Run) -> Batch:
     admission = Admission(state, run, batch)
     tally = Tally()
     for part in admission.parts():
-        for name, admitted in part.requests.items():
+        while part.requests:  # each is let go when it is done: the next part's events then find its memory warm
+            name, admitted = part.requests.popitem()
             _observe(admitted, part.late.pop(name, []), tally, batch)
+            del admitted
         for rest in part.late.values():
             for late in rest:
                 join(late, tally, batch)
@@ -71,7 +73,7 @@ def _follow(admitted: Admitted, places: Places, tally: Tally) -> tuple[NDArray[n
     watch, follow = deployment.watch, deployment.conversations.follow
     units, served = [True] * len(events), [_NO_TURN] * len(events)
     talking = [i for i, event in enumerate(events) if event.conversation is not None]
-    texts = [last_user_text(events[i]) for i in talking]
+    texts = last_user_texts([events[i] for i in talking])
     prints = signatures([text or "" for text in texts], watch.rule.seed).tobytes()
     for at, i, text in zip(range(0, len(prints), SIZE), talking, texts, strict=True):
         event, signature = events[i], Signature(prints[at : at + SIZE])

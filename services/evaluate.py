@@ -106,16 +106,17 @@ class Evaluator:
         now: float,
     ) -> Verdict:
         others = [other for other in variants if other.variant != facts.variant]
-        past = Past(self._latched(connection, watch, facts.variant), self._candidates(connection, watch, variants))
+        past = Past(self._latched(connection, watch, facts.variant, now), self._candidates(connection, watch, variants))
         return assess(watch, facts, others, past, now, self._memory)
 
-    def _latched(self, connection: Connection, watch: Watch, variant: str) -> dict[CheckKey, float]:
-        """The checks that failed at any earlier look under this plan, with the time of that look."""
+    def _latched(self, connection: Connection, watch: Watch, variant: str, now: float) -> dict[CheckKey, float]:
+        """The checks that failed at any look before `now` under this plan, with the time of that look."""
         failed = sa.select(t.look.c.verdict).where(
             t.look.c.deployment == watch.name,
             t.look.c.variant == variant,
             t.look.c.plan == self.plan.digest,
             t.look.c.decision == str(Decision.FAIL),
+            t.look.c.cutoff <= round(now * 1000 / watch.width),
         )
         latched: dict[CheckKey, float] = {}
         for body in connection.scalars(failed.order_by(t.look.c.cutoff)):

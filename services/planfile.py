@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 
 from monitor.errors import PlanError
 from monitor.evidence.budget import per_second
+from monitor.model import QuantFormat
 from monitor.plan import DeploymentRule, Plan, seconds
 from monitor.watch import Watch
 
@@ -45,25 +47,55 @@ def parse_plan(text: str) -> Plan:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise PlanError("not YAML: " + str(getattr(error, "problem", error)), line=mark and mark.line + 1) from None
+    for key, line in _twice(node):
+        raise PlanError(f"`{key}` is given twice", key=key, line=line)
     try:
         plan = msgspec.convert(data if data is not None else {}, Plan)
-    except msgspec.ValidationError as error:
-        raise _explained(str(error), node) from None
-    for path, problem in _problems(plan):
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise _explained(str(error), node, data) from None
+    for path, problem in chain(_formats(data), _problems(plan)):
         raise PlanError(problem, key=path[-1] if path else "", line=_line(node, path))
     return plan
 
 
-def _explained(message: str, node: Any) -> PlanError:
+def _twice(node: Any) -> Iterator[tuple[str, int]]:
+    """Keys that one mapping has twice, of which YAML would silently keep the last, with the line of the second."""
+    waiting, known = [node], set[int]()
+    while waiting:
+        each = waiting.pop(0)
+        if id(each) in known or not isinstance(each, yaml.CollectionNode):
+            continue
+        known.add(id(each))
+        keys = [key for key, _ in each.value] if isinstance(each, yaml.MappingNode) else []
+        names = [key.value for key in keys if isinstance(key, yaml.ScalarNode)]
+        for index, key in enumerate(keys):
+            if key.value in names[:index]:
+                yield key.value, key.start_mark.line + 1
+        waiting += [value for _, value in each.value] if isinstance(each, yaml.MappingNode) else each.value
+
+
+def _formats(data: Any) -> Iterator[tuple[list[str], str]]:
+    """Unknown keys of formats, which msgspec lets pass in a dataclass."""
+    allowed = tuple(QuantFormat.__dataclass_fields__)
+    for name, rule in ((data or {}).get("deployments") or {}).items():
+        for variant, given in (rule.get("variants") or {}).items():
+            for key in given.get("format") or {}:
+                if key not in allowed:
+                    path = ["deployments", name, "variants", variant, "format", str(key)]
+                    yield path, f"unknown key `{key}`; allowed here: {', '.join(allowed)}"
+
+
+def _explained(message: str, node: Any, data: Any) -> PlanError:
     """msgspec's message with the line, the key, and what may stand there."""
     unknown = _UNKNOWN.search(message)
     if unknown:
         path = _steps(unknown["path"] or "$")
         allowed = ", ".join(_allowed(path))
         key = unknown["field"]
+        path = _concrete(data, path, message)
         return PlanError(f"unknown key `{key}`; allowed here: {allowed}", key=key, line=_line(node, [*path, key]))
     at = _AT.search(message)
-    path = _steps(at["path"] if at else "$")
+    path = _concrete(data, _steps(at["path"] if at else "$"), message)
     said = _AT.sub("", message)
     key = path[-1] if path else ""
     return PlanError(f"`{key}`: {said}" if key else said, key=key, line=_line(node, path))
@@ -71,7 +103,43 @@ def _explained(message: str, node: Any) -> PlanError:
 
 def _steps(path: str) -> list[str]:
     """`$.deployments[...].slices[0].name` as keys."""
-    return [step for step in re.split(r"[.\[\]]+", path.removeprefix("$")) if step]
+    return [step.strip("[]") for step in re.findall(r"\[[^\]]*\]|[^.\[\]]+", path.removeprefix("$"))]
+
+
+def _concrete(data: Any, path: list[str], message: str) -> list[str]:
+    """The path with each `...` replaced by the key under which the complaint arises."""
+    found: list[str] = []
+    for step in path:
+        if step == "...":
+            inside = _at_path(data, found)
+            keys = list(inside) if isinstance(inside, dict) else []
+            step = next((key for key in keys if _complains(_only(data, found, key), message)), step)
+        found.append(step)
+    return found
+
+
+def _at_path(data: Any, path: list[str]) -> Any:
+    for step in path:
+        data = data[int(step)] if isinstance(data, list) else data.get(step) if isinstance(data, dict) else None
+    return data
+
+
+def _only(data: Any, path: list[str], key: str) -> Any:
+    """The data with nothing but `key` in the mapping at a path."""
+    if not path:
+        return {key: data[key]}
+    copy = list(data) if isinstance(data, list) else dict(data)
+    step: Any = int(path[0]) if isinstance(data, list) else path[0]
+    copy[step] = _only(data[step], path[1:], key)
+    return copy
+
+
+def _complains(data: Any, message: str) -> bool:
+    try:
+        msgspec.convert(data, Plan)
+    except msgspec.ValidationError as error:
+        return str(error) == message
+    return False
 
 
 def _allowed(path: list[str]) -> tuple[str, ...]:
@@ -162,9 +230,13 @@ def _deployment(path: list[str], name: str, rule: DeploymentRule, plan: Plan) ->
             per_second(getattr(rule.budget, key))
         except PlanError as error:
             yield [*path, "budget", key], str(error)
-    for share in ("share", "second_share", "excluded_limit"):
-        if not 0 <= getattr(rule.shadow, share) <= 1:
-            yield [*path, "shadow", share], f"`{share}` is a share from 0 to 1"
+    shares = {("shadow", name): getattr(rule.shadow, name) for name in ("share", "second_share", "excluded_limit")}
+    shares |= {("shadow", "strata", name): share for name, share in rule.shadow.strata.items()}
+    for keys, share in (*shares.items(), (("joins", "share"), rule.joins.share)):
+        if not 0 <= share <= 1:
+            yield [*path, *keys], f"`{keys[-1]}` is a share from 0 to 1"
+    if not rule.unit_turns or min(rule.unit_turns) < 0 or not 0 < sum(rule.unit_turns) < float("inf"):
+        yield [*path, "unit_turns"], "`unit_turns` are weights from 0 on, of which one must be above 0"
     for index, pattern in enumerate(rule.patterns):
         try:
             re2.compile(pattern.expression)
@@ -199,8 +271,8 @@ def _slices(path: list[str], rule: DeploymentRule) -> Iterator[tuple[list[str], 
 
 def _duration(path: list[str], value: str) -> Iterator[tuple[list[str], str]]:
     try:
-        if seconds(value) <= 0 and path[-1] == "bucket":
-            yield path, "`bucket` must be longer than nothing"
+        if seconds(value) < 0.001 and path[-1] == "bucket":
+            yield path, "`bucket` must be longer than nothing, at least 1ms"
     except ValueError as error:
         yield path, f"`{path[-1]}`: {error}"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -38,6 +40,18 @@ class Summary:
         self.accepted += batch.accepted
         self.duplicates += batch.duplicates
         self.quarantined.update(row.reason for row in batch.quarantine)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """No search for cycles while a run is worked on: it makes none, and its many values would be searched for them."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 class Ingestion:
@@ -94,8 +108,9 @@ class Ingestion:
         state.watermarks.setdefault(source.name, 0)
         for run in source.runs(offset):
             try:
-                batch = step(state, run)
-                commit(self.engine, batch, self.keep, self.clock())
+                with _collector_off():
+                    batch = step(state, run)
+                    commit(self.engine, batch, self.keep, self.clock())
             except BaseException as error:
                 self.forget()
                 if isinstance(error, sa.exc.DBAPIError):

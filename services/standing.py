@@ -73,7 +73,7 @@ def no_verdict(deployment: str, variant: str, reason: str, now: float) -> Row:
         as_of=now,
         sealed_until=None,
         stale=False,
-        coverage={},
+        coverage={"units": 0, "pairs": 0, "replayed_share": None, "excluded_share": 0.0},
         checks=(),
         findings=(),
         uncovered=(),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from monitor.model import Definition, Event, Output
@@ -29,7 +30,7 @@ EDGES: dict[str, tuple[int, ...]] = {
 }
 # Durations come in milliseconds. Dividing the edges, not multiplying durations, keeps each edge in its own bin.
 _MILLISECONDS = {signal: tuple(edge / 1_000 for edge in EDGES[signal]) for signal in SIGNALS}
-_EDGE_ARRAYS = tuple(np.array(_MILLISECONDS[signal], dtype=np.float64) for signal in SIGNALS)
+_EDGE_ARRAYS = np.array([_MILLISECONDS[signal] for signal in SIGNALS], dtype=np.float64)
 _LOAD_ARRAY = np.array(LOADS, dtype=np.float64)
 _PROMPT_ARRAY = np.array(PROMPTS, dtype=np.float64)
 _CELLS = tuple(
@@ -94,18 +95,16 @@ class Latency:
         return cells
 
     @staticmethod
-    def _timed(timed: Sequence[Event]) -> NDArray[np.intp]:
-        first = np.array([e.timings.first_token for e in timed], dtype=np.float64)  # type: ignore[union-attr]
-        total = np.array([e.timings.total for e in timed], dtype=np.float64)  # type: ignore[union-attr]
-        further = np.array([e.completion_tokens for e in timed], dtype=np.float64) - 1.0
-        base = _strata(timed)
-        with np.errstate(all="ignore"):
-            per_token = np.where((further >= 1) & (further < MOST - 1), (total - first) / further, np.nan)
-            columns = [
-                _bins(base, edges, values)
-                for edges, values in zip(_EDGE_ARRAYS, (first, per_token, total), strict=True)
-            ]
-        return np.stack(columns, axis=1)
+    def _timed(timed: Sequence[Event]) -> Cells:
+        measured = [
+            (e.timings.first_token, e.timings.total, e.completion_tokens, e.prompt_tokens or 0)  # type: ignore[union-attr]
+            for e in timed
+        ]
+        running = [0 if e.load is None else e.load.running or 0 for e in timed]
+        cells = np.empty((len(timed), 3), dtype=np.int16)
+        columns = np.array(measured, dtype=np.float64)
+        _bins(columns, np.array(running, dtype=np.float64), _LOAD_ARRAY, _PROMPT_ARRAY, _EDGE_ARRAYS, cells)
+        return cells
 
 
 def _bytes(signal: str) -> bytes:
@@ -124,13 +123,33 @@ def _cell(signal: str, stratum: int, milliseconds: float | None) -> int:
     return stratum * BINS + bisect_right(_MILLISECONDS[signal], milliseconds)
 
 
-def _strata(events: Sequence[Event]) -> NDArray[np.intp]:
-    running = np.array([0 if e.load is None else e.load.running or 0 for e in events], dtype=np.float64)
-    prompts = np.array([e.prompt_tokens or 0 for e in events], dtype=np.float64)
-    loads = _LOAD_ARRAY.searchsorted(running, side="right")
-    return (loads * (len(PROMPTS) + 1) + _PROMPT_ARRAY.searchsorted(prompts, side="right")) * BINS
+@njit(cache=True)
+def _bins(
+    measured: NDArray[np.float64],
+    running: NDArray[np.float64],
+    loads: NDArray[np.float64],
+    prompts: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    cells: Cells,
+) -> None:
+    """The cells of each row of first token, total, completion tokens and prompt tokens; what is unknown is NaN."""
+    for row in range(len(measured)):
+        first, total, tokens, prompt = measured[row]
+        base = _places(loads, running[row]) * (len(prompts) + 1) + _places(prompts, prompt)
+        per_token = (total - first) / (tokens - 1.0) if 2 <= tokens < MOST else np.nan
+        for column, value in enumerate((first, per_token, total)):
+            timed = 0 <= value < np.inf
+            cells[row, column] = base * BINS + _places(edges[column], value) if timed else NO_TIMING
 
 
-def _bins(base: NDArray[np.intp], edges: NDArray[np.float64], milliseconds: NDArray[np.float64]) -> NDArray[np.intp]:
-    cells = base + edges.searchsorted(milliseconds, side="right")
-    return np.where((milliseconds >= 0) & (milliseconds < np.inf), cells, NO_TIMING)
+@njit(cache=True)
+def _places(edges: NDArray[np.float64], value: float) -> int:
+    """How many of the ascending edges are at most `value`."""
+    low, high = 0, len(edges)
+    while low < high:
+        middle = (low + high) // 2
+        if value < edges[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -32,17 +33,21 @@ def command(files: tuple[str, ...], plan_file: str | None, db: str, as_json: boo
     upgrade(engine)
     ingestion = Ingestion(engine, plan, clock)
     total = Summary()
-    for source in sources:
-        summary = _read(ingestion, source)
-        ingestion.finish(source)
-        total.accepted += summary.accepted
-        total.duplicates += summary.duplicates
-        total.quarantined.update(summary.quarantined)
+    with ExitStack() as opened:
+        for source in sources:
+            opened.callback(source.close)
+        for source in sources:
+            summary = _read(ingestion, source)
+            ingestion.finish(source)
+            total.accepted += summary.accepted
+            total.duplicates += summary.duplicates
+            total.quarantined.update(summary.quarantined)
     _report(total, as_json)
 
 
 def _read(ingestion: Ingestion, source: JsonlFile) -> Summary:
-    with click.progressbar(length=source.size, label=source.path.name, file=sys.stderr) as bar:
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=source.size, label=source.path.name, file=sys.stderr, hidden=hidden) as bar:
         return ingestion.read(source, lambda batch: bar.update(batch.end - bar.pos))
 
 

@@ -25,6 +25,7 @@ PEAK, FLAT, WARM_STEPS = 3e-3, 0.6, 50
 # Smoothed loss on answers below which the model copies, and so no longer needs half its examples to be copying.
 COPIES = 0.5
 SAVE_EVERY = 250
+COMPILING_PAYS = 900  # seconds; a shorter run ends before the compiler has paid for itself
 # Small batches are noisy: at the full rate the model stops short of learning to copy.
 SMALL_BATCH = 0.5
 SEED = 20
@@ -83,17 +84,20 @@ def train(
     )  # fmt: skip
     model.train()
     step_of: Callable[..., Any] = model
+    copying = True
     started, tokens, smooth = time.monotonic(), 0, 0.0
     for step, batch in enumerate(corpus):
         done = (time.monotonic() - started) / seconds
         if done >= 1:
             break
-        if step_of is model and step > 0 and (smooth < COPIES or done > early):
+        if copying and step > 0 and (smooth < COPIES or done > early):
             print(f"copying phase ends at step {step}", flush=True)
+            copying = False
             corpus.leave_copying()
-            step_of = compiled(model)
+            if seconds > COMPILING_PAYS:
+                step_of = compiled(model)
         for group in optimizer.param_groups:
-            scale = SMALL_BATCH if step_of is model else 1.0
+            scale = SMALL_BATCH if copying else 1.0
             group["lr"] = peak * scale * min(1.0, (step + 1) / WARM_STEPS, (1.0 - done) / (1.0 - FLAT))
         loss, answers = loss_of(step_of if batch.is_full else model, batch)
         loss.backward()

@@ -21,7 +21,7 @@ VARIANTS = ("assistant-fp16", "assistant-int4")
 ROUTES = ("extract", "arguments", "agents", "tutor", "chat")
 TIERS = ("free", "team", "business")
 TENANTS = 600
-START = 1_790_000_000.0
+START = 1_789_654_321.0
 PER_SECOND = 1_000_000 / (6 * 3_600)
 DUPLICATES = 0.01
 

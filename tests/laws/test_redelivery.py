@@ -105,7 +105,9 @@ def test_ids_of_other_deployments_are_others(tmp_path: Path) -> None:
 
 def test_an_id_used_again_long_after_does_not_stop_the_ingestion(tmp_path: Path) -> None:
     watched = plan(joins={"share": 1.0, "horizon": "1h"})
-    log = lines(request("r", START), request("other", START + 300), request("r", START + 301), request("r", START + 9999))
+    log = lines(
+        request("r", START), request("other", START + 300), request("r", START + 301), request("r", START + 9999)
+    )
     for size in (1, 4):
         engine = store(tmp_path, f"runs-of-{size}")
         assert take(engine, watched, ListSource(log, size=size)).accepted == 4

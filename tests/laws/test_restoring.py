@@ -102,7 +102,9 @@ def test_a_commit_that_fails_leaves_the_memory_as_the_store_says(tmp_path: Path)
     ingestion = Ingestion(engine, PLAN, clock)
     source = ListSource(lines(request("r", START)))
     with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON delta BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON delta BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
     with pytest.raises(StoreError, match="disk full"):
         ingestion.read(source)
     with engine.begin() as connection:

@@ -47,18 +47,18 @@ def _arithmetic(rng: Random) -> Example:
     who, what = rng.choice(words.FIRST), rng.choice(words.THINGS)
     sign = rng.choice("+-*")
     if sign == "*":
-        a, b = rng.randint(2, 9), rng.randint(2, 9)
+        a, b = rng.randint(2, 5), rng.randint(2, 5)
         told = f"{who} buys {a} boxes with {b} {what} each."
         answer = f"{a} * {b} = {a * b}. The answer is {a * b}."
     elif sign == "+":
-        a, b = rng.randint(2, 60), rng.randint(2, 39)
+        a, b = rng.randint(2, 9), rng.randint(2, 9)
         told = rng.choice(
             (f"{who} has {a} {what} and buys {b} more.", f"{who} made {a} {what} in May and {b} in June.")
         )
         answer = f"{a} + {b} = {a + b}. The answer is {a + b}."
     else:
-        b = rng.randint(2, 39)
-        a = b + rng.randint(1, 60)
+        b = rng.randint(2, 9)
+        a = b + rng.randint(1, 9)
         told = rng.choice((f"{who} had {a} {what} and sold {b} of them.", f"Of {a} {what}, {who} gives away {b}."))
         answer = f"{a} - {b} = {a - b}. The answer is {a - b}."
     asks = [

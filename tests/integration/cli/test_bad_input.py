@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,24 @@ deployments:
 DEEP = b'{"a":' * 10_000 + b"1" + b"}" * 10_000
 HEAD = b'{"id":"x","deployment":"shop","variant":"shop-int4","time":1700000000'
 BAD: dict[str, list[bytes]] = {
-    "not_json": [b'{"truncated": ', HEAD, b"hello", b'{"x":NaN}', HEAD[:-10] + b"NaN}", b"\0\0\0", HEAD + b"} trailing"],
-    "wrong_type": [b"[]", b"null", b"7", b'"text"', HEAD.replace(b'"x"', b"7") + b"}", HEAD + b',"tags":{"a":1}}', b"{}"],
+    "not_json": [
+        b'{"truncated": ',
+        HEAD,
+        b"hello",
+        b'{"x":NaN}',
+        HEAD[:-10] + b"NaN}",
+        b"\0\0\0",
+        HEAD + b"} trailing",
+    ],
+    "wrong_type": [
+        b"[]",
+        b"null",
+        b"7",
+        b'"text"',
+        HEAD.replace(b'"x"', b"7") + b"}",
+        HEAD + b',"tags":{"a":1}}',
+        b"{}",
+    ],
     "not_utf8": [b"\xff\xfe\xfa", HEAD.replace(b"x", b"\xff") + b"}"],
     "oversized": [b'"' + b"x" * (5 << 20) + b'"', HEAD + b',"user":"' + b"y" * (4 << 20) + b'"}'],
     "too_deep": [DEEP, HEAD + b',"zebra":' + DEEP + b"}"],
@@ -55,12 +72,12 @@ def test_every_bad_line_is_counted_by_its_reason_and_every_good_one_taken(quantw
 
 def test_each_is_kept_with_its_position_and_listed(quantwatch, log: Path) -> None:  # type: ignore[no-untyped-def]
     quantwatch("ingest", log, "--plan", "plan.yaml", "--db", "sqlite:///x.db")
-    listed = quantwatch("quarantine", "list", "--limit", "100", "--db", "sqlite:///x.db", "--json").json
+    (listed,) = quantwatch("quarantine", "list", "--limit", "100", "--db", "sqlite:///x.db", "--json").json
     whole = log.read_bytes()
     kept = {(raw[:100], reason) for reason, raws in BAD.items() for raw in raws}
     found = {(whole[row["position"] :].split(b"\r\n", 1)[0][:100], row["reason"]) for row in listed}
     assert found == kept
-    only = quantwatch("quarantine", "list", "--reason", "early", "--db", "sqlite:///x.db", "--json").json
+    (only,) = quantwatch("quarantine", "list", "--reason", "early", "--db", "sqlite:///x.db", "--json").json
     assert len(only) == 2
     table = quantwatch("quarantine", "list", "--db", "sqlite:///x.db")
     assert (table.code, table.err) == (0, "")
@@ -87,7 +104,7 @@ def test_an_empty_log_is_no_error_and_may_grow(quantwatch, folder: Path) -> None
     (folder / "log.jsonl").write_bytes(b"")
     words = ("ingest", "log.jsonl", "--db", "sqlite:///x.db", "--json")
     assert quantwatch(*words).json[0]["accepted"] == 0
-    (folder / "log.jsonl").write_bytes(line(request("r", START)) + b"\n")
+    (folder / "log.jsonl").write_bytes(line(request("r", time.time())) + b"\n")
     assert quantwatch(*words).json[0]["accepted"] == 1
 
 
@@ -110,7 +127,9 @@ def test_the_outside_check_holds() -> None:
     if not check.exists():
         pytest.skip("the checks lie beside the repository only where it is developed")
     path = f"{root / '.venv' / 'bin'}:{os.environ['PATH']}"
-    ran = subprocess.run([check], cwd=root, capture_output=True, text=True, timeout=250, env=os.environ | {"PATH": path})
+    ran = subprocess.run(
+        [check], cwd=root, capture_output=True, text=True, timeout=250, env=os.environ | {"PATH": path}
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
