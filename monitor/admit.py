@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Final
@@ -11,6 +11,7 @@ from monitor.errors import Reject
 from monitor.model import Event, Feedback, Record, ScoreReport
 from monitor.run import Batch, QuarantineRow, Run
 from monitor.state import Deployment, State
+from monitor.watch import Watch
 from monitor.wire import decode_all, milliseconds
 
 PART: Final = 128
@@ -48,6 +49,19 @@ class Part:
     late: dict[str, list[Late]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Desk:
+    """What admission to one deployment depends on during a run, and what was admitted of the present part."""
+
+    deployment: Deployment
+    watch: Watch
+    variants: Mapping[str, object]
+    lateness: int
+    latest: int
+    open_from: int
+    taken: Admitted
+
+
 class Admission:
     """Admits the records of one run, one after the other; batch boundaries do not matter to what is admitted."""
 
@@ -57,6 +71,8 @@ class Admission:
         self.batch = batch
         self.watermark = state.watermarks.get(run.source, 0)
         self.fresh: list[int] = []
+        self._desks: dict[str, Desk] = {}
+        self._remembered = state.seen.until
         self.newest = 0
 
     def parts(self) -> Iterator[Part]:
@@ -73,32 +89,32 @@ class Admission:
         for record, raw, position, arrival in zip(decode_all(raws), raws, run.positions[here], arrivals, strict=False):
             try:
                 if type(record) is Event:
-                    self._take(record, raw, arrival, part.requests)
+                    self._take(record, raw, arrival)
                 else:
                     self._take_late(record, raw, position, arrival, part)
             except Reject as reject:
                 self.batch.quarantine.append(QuarantineRow(position, reject.reason, reject.detail, raw))
+        for name, desk in self._desks.items():
+            if desk.taken.events:
+                part.requests[name], desk.taken = desk.taken, Admitted(desk.deployment)
         return part
 
-    def _take(self, event: Event, raw: bytes, arrival: int | None, requests: dict[str, Admitted]) -> None:
-        deployment = self._deployment(event.deployment)
-        watch = deployment.watch
+    def _take(self, event: Event, raw: bytes, arrival: int | None) -> None:
+        desk = self._desks.get(event.deployment) or self._desk(event.deployment)
         time = milliseconds(event.time)
-        received = event.received_at
-        self._keep_time(time, arrival if received is None else milliseconds(received), deployment)
-        variants = watch.rule.variants
-        if variants and event.variant not in variants:
+        if event.received_at is not None:
+            arrival = milliseconds(event.received_at)
+        self._keep_time(time, arrival, desk)
+        if desk.variants and event.variant not in desk.variants:
             raise Reject("unknown_variant")
-        identity = watch.identity("request", event.id)
-        remembered, watermark = self.state.seen.until, self.watermark
+        identity = desk.watch.identity("request", event.id)
+        remembered, watermark = self._remembered, self.watermark
         if remembered.get(identity, -1) >= watermark:
             self.batch.duplicates += 1
             return
-        remembered[identity] = (time if time > watermark else watermark) + watch.lateness
+        remembered[identity] = (time if time > watermark else watermark) + desk.lateness
         self.fresh.append(identity)
-        taken = requests.get(event.deployment)
-        if taken is None:
-            taken = requests[event.deployment] = Admitted(deployment)
+        taken = desk.taken
         taken.events.append(event)
         taken.raws.append(raw)
         taken.times.append(time)
@@ -107,29 +123,37 @@ class Admission:
     def _take_late(self, record: Record | Reject, raw: bytes, position: int, arrival: int | None, part: Part) -> None:
         if not isinstance(record, ScoreReport | Feedback):
             raise record if isinstance(record, Reject) else Reject("unknown_kind")
-        deployment = self._deployment(record.deployment)
+        desk = self._desks.get(record.deployment) or self._desk(record.deployment)
         time = milliseconds(record.time)
-        self._keep_time(time, arrival, deployment)
-        taken = part.requests.get(record.deployment)
-        late = Late(deployment, record, time, position, raw, 0 if taken is None else len(taken.events))
+        self._keep_time(time, arrival, desk)
+        late = Late(desk.deployment, record, time, position, raw, len(desk.taken.events))
         part.late.setdefault(record.deployment, []).append(late)
 
-    def _deployment(self, name: str) -> Deployment:
+    def _desk(self, name: str) -> Desk:
         deployment = self.state.deployment(name)
         if deployment is None:
             raise Reject("unknown_deployment")
-        return deployment
+        watch = deployment.watch
+        self._desks[name] = Desk(
+            deployment=deployment,
+            watch=watch,
+            variants=watch.rule.variants,
+            lateness=watch.lateness,
+            latest=self.run.clock + watch.lateness,
+            open_from=deployment.sealed * watch.width,
+            taken=Admitted(deployment),
+        )
+        return self._desks[name]
 
-    def _keep_time(self, time: int, arrival: int | None, deployment: Deployment) -> None:
+    def _keep_time(self, time: int, arrival: int | None, desk: Desk) -> None:
         """Refuses what is early or late, and moves the watermark with what came on time."""
-        watch, lateness = deployment.watch, deployment.watch.lateness
-        stamp = time if arrival is None else arrival
-        if stamp > self.run.clock + lateness or time > stamp + lateness:
+        stamp, lateness = time if arrival is None else arrival, desk.lateness
+        if stamp > desk.latest or time > stamp + lateness:
             raise Reject("early")
         before = self.watermark
         if stamp > before:
             self.watermark = stamp
-        if time < before - lateness or time // watch.width < deployment.sealed:
+        if time < before - lateness or time < desk.open_from:
             raise Reject("late")
         if time > self.newest:
             self.newest = time

@@ -21,6 +21,16 @@ from monitor.watch import Group, Watch
 OCTAVES_APART = OCTAVES / GAINS["length"]
 """How many octaves a length difference of 1 stands for."""
 _WORSE = {"more": "more often", "less": "less often"}
+_WHAT = {
+    "json": "answers are no JSON",
+    "schema": "answers break their schema",
+    "tool_call": "tool calls are broken or missing",
+    "refusal": "requests are refused",
+    "truncation": "answers are cut off",
+    "repetition": "answers run in circles",
+    "empty": "answers are empty",
+    "language": "answers change their language",
+}
 
 
 def fail_finding(check: Check) -> Finding:
@@ -149,8 +159,10 @@ def sentence(
     size = "" if harm.estimate is None else f"{abs(harm.estimate) * 100:.1f} points"
     if harm.lower is not None and harm.upper is not None:
         size += f" ({harm.lower * 100:.1f} to {harm.upper * 100:.1f})"
-    shift = "worse" if signal == "score" else _WORSE[direction]
-    return f"{variant}: {signal} on {where} is {size} {shift} than the reference{when}{cause}"
+    if signal == "score":
+        return f"{variant}: answers on {where} score {size} worse than the reference's{when}{cause}"
+    what = _WHAT.get(signal, f"{signal} fails")
+    return f"{variant}: on {where}, {what} {size} {_WORSE[direction]} than at the reference{when}{cause}"
 
 
 def _times(harm: Interval, direction: str) -> str:

@@ -45,7 +45,8 @@ class Seen:
 
     def pack(self, identities: list[int]) -> bytes:
         """The ids with their times as bytes for the store."""
-        return np.array([identities, [self.until[i] for i in identities]], dtype="<u8").tobytes()
+        until = map(self.until.__getitem__, identities)
+        return b"".join(np.fromiter(numbers, "<u8", len(identities)).tobytes() for numbers in (identities, until))
 
     def expire(self, watermark: int) -> None:
         """Evicts the packs whose time has passed, in the order in which they came."""

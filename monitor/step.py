@@ -54,7 +54,7 @@ def _observe(admitted: Admitted, late: Sequence[Late], tally: Tally, batch: Batc
     events, watch = admitted.events, admitted.deployment.watch
     patterns = watch.slicer.patterns(events)
     buckets = [time // watch.width for time in admitted.times]
-    places = Places(buckets, [event.variant for event in events], watch.slicer.masks(patterns))
+    places = tally.places(buckets, [event.variant for event in events], watch.slicer.masks(patterns))
     traffic = np.zeros((len(events), 1), dtype=np.int16)
     cells = np.hstack([*(family.judge_all(events) for family in watch.families), traffic])
     units, served = _follow(admitted, places, tally)

@@ -25,10 +25,11 @@ _ALL, _UNIT = 0, 1
 
 
 class Places:
-    """The places of some events: `index[i]` says which of `places` event i belongs to."""
+    """The places of some events: `index[i]` says which of `places` event i belongs to. `known` ones keep their numbers."""
 
-    def __init__(self, buckets: Sequence[int], variants: Sequence[str], masks: Sequence[bytes]) -> None:
-        known: dict[Place, int] = {}
+    def __init__(
+        self, buckets: Sequence[int], variants: Sequence[str], masks: Sequence[bytes], known: dict[Place, int]
+    ) -> None:
         self.index = [known.setdefault(place, len(known)) for place in zip(buckets, variants, masks, strict=True)]
         self.places = list(known)
 
@@ -38,7 +39,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._layouts: dict[tuple[str, Group], Layout] = {}
-        self._places: dict[Place, int] = {}
+        self._known: dict[Place, int] = {}
         self._hits: dict[tuple[str, Group], list[Hits]] = defaultdict(list)
         self._single: Counter[tuple[str, Group, Place, int, int]] = Counter()
 
@@ -47,14 +48,16 @@ class Tally:
     ) -> None:
         """Counts every event once under `all`, and once under `unit` where `units` says so.
 
-        The cells of a group have shape (events, definitions of the group).
+        The cells of a group have shape (events, definitions of the group); `places` come from `self.places`.
         """
-        known = self._places
-        index = np.array([known.setdefault(place, len(known)) for place in places.places], dtype=np.int64)
-        index = index[places.index]
+        index = np.array(places.index, dtype=np.int64)
         for group, found in cells.items():
             self._layout(watch, group)
             self._hits[watch.name, group].append(Hits(index, found, units))
+
+    def places(self, buckets: Sequence[int], variants: Sequence[str], masks: Sequence[bytes]) -> Places:
+        """The places of some events, numbered through the run."""
+        return Places(buckets, variants, masks, self._known)
 
     def one(self, watch: Watch, group: Group, place: Place, *, unit: bool, definition: int, cell: int) -> None:
         """Counts a single outcome at a place, under `all` and, for a unit, under `unit`."""
@@ -86,16 +89,16 @@ class Tally:
         """One group's deltas: its rows in their order, counted together, cut at the buckets."""
         layout, hits = self._layouts[key], _joined(self._hits[key], len(self._layouts[key].definitions))
         for place, *_ in singles:
-            self._places.setdefault(place, len(self._places))
-        used = set(hits.index.tolist()).union(self._places[place] for place, *_ in singles)
-        rows = _sorted_rows(place for place, number in self._places.items() if number in used)
+            self._known.setdefault(place, len(self._known))
+        used = set(hits.index.tolist()).union(self._known[place] for place, *_ in singles)
+        rows = _sorted_rows(place for place, number in self._known.items() if number in used)
         number = {row: r for r, row in enumerate(rows)}
         extra = sorted((number[_row(place, population)], at, n) for place, population, at, n in singles)
         begins, at, n = sparse(
             layout,
             hits,
             np.array(extra, dtype=np.int64).reshape(-1, 3),
-            np.array([self._places[bucket, variant, mask] for bucket, variant, _, mask in rows], dtype=np.int64),
+            np.array([self._known[bucket, variant, mask] for bucket, variant, _, mask in rows], dtype=np.int64),
             np.array([population == _UNIT for _, _, population, _ in rows], dtype=np.bool_),
         )
         cells = int(layout.offsets[-1])

@@ -230,9 +230,10 @@ def _deployment(path: list[str], name: str, rule: DeploymentRule, plan: Plan) ->
             per_second(getattr(rule.budget, key))
         except PlanError as error:
             yield [*path, "budget", key], str(error)
-    shares = {("shadow", name): getattr(rule.shadow, name) for name in ("share", "second_share", "excluded_limit")}
+    shares: dict[tuple[str, ...], float] = {("joins", "share"): rule.joins.share}
+    shares |= {("shadow", name): getattr(rule.shadow, name) for name in ("share", "second_share", "excluded_limit")}
     shares |= {("shadow", "strata", name): share for name, share in rule.shadow.strata.items()}
-    for keys, share in (*shares.items(), (("joins", "share"), rule.joins.share)):
+    for keys, share in shares.items():
         if not 0 <= share <= 1:
             yield [*path, *keys], f"`{keys[-1]}` is a share from 0 to 1"
     if not rule.unit_turns or min(rule.unit_turns) < 0 or not 0 < sum(rule.unit_turns) < float("inf"):

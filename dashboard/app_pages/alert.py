@@ -68,14 +68,16 @@ def over_time(api: Api, alert: Row, deployment: Row) -> None:
     deploys = deployment.get("deploys") or []
     now = parts.now_of(deployment) or float(alert["opened_at"])
     start = min([row["time"] for row in deploys if row["variant"] == alert["variant"]], default=alert["opened_at"])
-    domain = [stamp.isoformat() for stamp in frames.moments([start - BEFORE, now])]
+    first = min([row["first_seen"] for row in deployment.get("variants") or [] if row.get("first_seen")], default=start)
+    begin = max(start - BEFORE, min(first, start) - (now - start) / 20)
+    domain = [stamp.isoformat() for stamp in frames.moments([begin, now])]
     where = {
         "deployment": alert["deployment"],
         "slice": alert["slice"],
         "signal": alert["signal"],
-        "since": start - BEFORE,
+        "since": begin,
     }
-    markers = frames.deploys(deploys, start - BEFORE)
+    markers = frames.deploys(deploys, begin)
     st.subheader("Since before the deploy", anchor=False)
     looks = frames.looks(api.looks(variant=alert["variant"], direction=alert["direction"], **where))
     if looks.empty:

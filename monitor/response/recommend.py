@@ -36,8 +36,9 @@ def recommend(
 
     1. pass: keep. hold: hold.
     2. fail on `all` or on more than half of the gating slices: roll back, since there is no small part to treat.
-    3. only structural signals failed (JSON, schema, tool calls, patterns, validators), and no score did in these
-       slices: tighten decoding there (constrained decoding makes such output well-formed; the content is as before).
+    3. only structural signals failed (JSON, schema, tool calls, patterns, validators), and no score of these slices is
+       left undecided: tighten decoding there (constrained decoding makes such output well-formed; content that is
+       harmed too would only be hidden by it).
     4. a few slices failed and every check of every other slice passes: route the failing slices to another build.
     5. otherwise: roll back.
 
@@ -59,7 +60,7 @@ def recommend(
         return _roll_back(others, "the harm is in the traffic as a whole")
     if 2 * len(where) > len(gating):
         return _roll_back(others, f"{len(where)} of {len(gating)} slices fail")
-    if all(_structural(signal) for _, signal in failed):
+    if all(_structural(signal) for _, signal in failed) and _content_is_fine(checks, where):
         reason = f"only the form of the output fails ({', '.join(sorted({s for _, s in failed}))})"
         return Recommendation("tighten_decoding", reason, slices=where)
     rest = tuple(sorted(gating - set(where)))
@@ -79,6 +80,11 @@ def _failed(findings: Sequence[Finding], checks: Sequence[Check]) -> set[tuple[s
 
 def _structural(signal: str) -> bool:
     return signal in _STRUCTURAL or signal.startswith(_STRUCTURAL_FAMILIES)
+
+
+def _content_is_fine(checks: Sequence[Check], names: Sequence[str]) -> bool:
+    """Whether every score check of these slices passes; slices without a score have nothing to say against it."""
+    return all(c.decision is Decision.PASS for c in checks if c.signal == "score" and c.slice in names)
 
 
 def _all_pass(checks: Sequence[Check], names: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from services.errors import GapError, UsageError
 RUN_RECORDS = 8_192
 RUN_BYTES = 16 * 1024 * 1024
 _MARK = 4_096
+_RETURN = ord("\r")
 _BLOCK = 1024 * 1024
 """Bytes read at once: small enough to be cut into lines while they are in the processor's cache."""
 
@@ -128,9 +130,13 @@ class JsonlFile:
 
 def _keep(lines: list[bytes], at: int, positions: list[int], records: list[bytes]) -> int:
     """Adds those that are no blank lines, each with where it begins; returns where the next one does."""
-    for line in lines:
-        if line and not line.isspace():
-            positions.append(at)
-            records.append(line.rstrip(b"\r\n") if line[-1] == 13 else line)
-        at += len(line) + 1
-    return at
+    begins = list(accumulate([len(line) + 1 for line in lines], initial=at))
+    if min(lines) < b"{" or any(line[-1] == _RETURN for line in lines):
+        for line, begin in zip(lines, begins, strict=False):
+            if line and not line.isspace():
+                positions.append(begin)
+                records.append(line.rstrip(b"\r\n"))
+    else:  # every line begins with a brace, so none is blank
+        positions += begins[:-1]
+        records += lines
+    return begins[-1]

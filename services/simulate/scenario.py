@@ -76,8 +76,9 @@ class Scenario:
     def _when_watched(self, now: float, verdicts: dict[str, dict[str, Any]]) -> None:
         """The rollback hook: a fail with a page, and a build to go back to."""
         verdict = verdicts[self.bad]
-        target = verdict["recommendation"]["to"] or self.good
-        if verdict["decision"] == "fail" and self._alerts:
+        advice = verdict["recommendation"]
+        target = advice["to"]
+        if verdict["decision"] == "fail" and self._alerts and advice["action"] == "roll_back" and target:
             self._enter("restored", now)
             self.rolled_back_to = target
             self.switch(target)

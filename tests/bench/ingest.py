@@ -65,7 +65,7 @@ PARTS: dict[str, Sequence[Place]] = {
     "score": [(Score, "judge_all")],
     "conversations and correction": [(monitor.step, "_follow")],
     "sampling for the shadow": [(monitor.step, "sample")],
-    "facts": [(monitor.step, "Places"), (Tally, "add"), (Tally, "rows")],
+    "facts": [(Tally, "places"), (Tally, "add"), (Tally, "rows")],
     "memory: ids and tails packed": [(monitor.step, "_remember")],
     "commit to SQLite": [(services.runtime, "commit")],
 }

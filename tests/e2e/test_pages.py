@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from dashboard.launch import command
 from services.commands.demo import free_port
-from tests.support.story import BAD, PLAN, Story
+from tests.support.story import BAD, Story
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.shadow, pytest.mark.browser, pytest.mark.timeout(600)]
 def pages(story: Story) -> Iterator[str]:
     """The dashboard's address, over `quantwatch up` on the story's store."""
     api, port = free_port(), free_port()
-    up = [sys.executable, "-m", "services", "up", "--plan", str(PLAN), "--db", story.url]
+    up = [sys.executable, "-m", "services", "up", "--plan", str(story.plan_file), "--db", story.url]
     service = subprocess.Popen([*up, "--no-shadow", "--port", str(api), "--dashboard-port", "0"])
     board = subprocess.Popen(command(port, f"http://127.0.0.1:{api}"), stdout=subprocess.DEVNULL)
     try:
@@ -63,7 +63,7 @@ def tab() -> Iterator[Page]:
 )
 def test_every_page_shows_the_story_at_two_widths(pages: str, tab: Page, page: str, path: str, shows: str) -> None:
     for width in (1400, 800):
-        tab.set_viewport_size({"width": width, "height": 1000})
+        tab.set_viewport_size({"width": width, "height": 1300})
         tab.goto(f"{pages}{path}")
         tab.get_by_text(shows).first.wait_for(timeout=60_000)
         tab.wait_for_timeout(2_500)

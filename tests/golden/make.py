@@ -1,4 +1,4 @@
-"""Prints what `sealed.json` should hold; run it after a definition was changed on purpose: `python -m tests.golden.make`.
+"""Prints what `sealed.json` should hold: `python -m tests.golden.make`, after a definition was changed on purpose.
 
 The log itself, `log.jsonl`, is never made again: old logs must go on meaning what they meant.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def in_sum(
     state = State(watched)
     edges = [0, *sorted(min(cut, len(log)) for cut in cuts), len(log)]
     batches = []
-    for n, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for n, (start, end) in enumerate(pairwise(edges)):
         batches.append(step(state, run_of(log, start, end, clocks[n % len(clocks)])))
     return {
         "facts": folded(batches),

@@ -1,4 +1,4 @@
-"""Logs as teams write them, from a seed: variants, slices, conversations, scores, duplicates, late lines and garbage."""
+"""Logs as teams write them, from a seed: variants, slices, conversations, scores, copies, late lines and garbage."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from services.store.inbox import accept
 DEPLOYMENT, GOOD, BAD = "assistant", "small-int8", "small-int4"
 PLAN = Path(str(files("services.simulate") / "plan.yaml"))
 BATCH = 32
-EVERY = 5.0
+EVERY = 4.0
 
 
 @dataclass(slots=True)
@@ -45,7 +45,9 @@ class Story:
     _worker: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.plan = read_plan(str(PLAN))
+        # Every unit is replayed, so that the story is half as long as the demo.
+        self.plan_file.write_text(PLAN.read_text().replace("share: 0.5", "share: 1.0").replace("stale_after: 2m", "stale_after: 1h"))
+        self.plan = read_plan(str(self.plan_file))
         self.engine = open_engine(self.url)
         upgrade(self.engine)
         self._generate = generator(self.plan, DEPLOYMENT, PLAN.parent)
@@ -54,6 +56,11 @@ class Story:
         self._evaluator = Evaluator(self.engine, self.plan, self.clock, self.destinations)
         self._worker = shadow_worker(self.engine, self.plan, self.clock, PLAN.parent, "story")
         self._worker.limit = 2 * BATCH
+
+    @property
+    def plan_file(self) -> Path:
+        """The demo's plan, with its sampling turned up."""
+        return self.folder / "plan.yaml"
 
     @property
     def url(self) -> str:

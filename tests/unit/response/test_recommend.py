@@ -76,3 +76,8 @@ def test_a_failed_check_counts_without_a_finding(check: MakeCheck) -> None:
 def test_where_to_roll_back(builds: list[Candidate], to: str | None, proven: bool, why: str, finding: Make) -> None:
     said = recommend(FAIL, [finding(slice="all")], (), builds, "int4")
     assert (said.action, said.to, said.proven) == ("roll_back", to, proven), why
+
+
+def test_decoding_is_not_tightened_while_a_score_of_the_slice_is_undecided(finding: Make, check: Make) -> None:
+    undecided = [check(slice="json", signal="score", decision=Decision.HOLD), check(slice="tools"), check(slice="long")]
+    assert advice([finding(signal="schema")], undecided)[0] != "tighten_decoding"
