@@ -63,7 +63,7 @@ class Conversations:
         self._loop = rule.correction.loop
         self._draw = UnitDraw(rule)
         self._tails: dict[int, Tail] = {}
-        self._touched: set[int] = set()
+        self._touched: dict[int, Tail] = {}
         self._packs: deque[tuple[int, list[int]]] = deque()
 
     def follow(
@@ -83,18 +83,19 @@ class Conversations:
         if tail is not None and time > tail.time + self.horizon:
             tail = None
         drawn = (event.turn or user_turns(event)) == self._draw.turn(conversation)
-        self._touched.add(conversation)
-        if tail is None:
-            self._tails[conversation] = Tail(conversation, time, *place, drawn, drawn, False, 0, signature.data)
-            return _UNIT if drawn else _NO_UNIT
-        unit = drawn and not tail.unit_given
-        if time < tail.time:
+        unit = drawn and not (tail is not None and tail.unit_given)
+        if tail is not None and time < tail.time:
             tail.unit_given = tail.unit_given or unit
+            self._touched[conversation] = tail
             return _UNIT if unit else _NO_UNIT
-        correction = self._correction(tail, event, text, signature)
-        run = 0 if correction is None else tail.run + 1
-        given = unit or tail.unit_given
-        self._tails[conversation] = Tail(conversation, time, *place, unit, given, False, run, signature.data)
+        given = unit or (tail is not None and tail.unit_given)
+        correction = None if tail is None else self._correction(tail, event, text, signature)
+        run = 0 if tail is None or correction is None else tail.run + 1
+        bucket, variant, mask = place
+        kept = Tail(conversation, time, bucket, variant, mask, unit, given, False, run, signature.data)
+        self._tails[conversation] = self._touched[conversation] = kept
+        if correction is None:
+            return _UNIT if unit else _NO_UNIT
         return Turn(unit, correction)
 
     def _correction(self, tail: Tail, event: Event, text: str | None, signature: Signature) -> Correction | None:
@@ -106,8 +107,8 @@ class Conversations:
         return Correction(bucket=tail.bucket, variant=tail.variant, mask=tail.mask, unit=tail.unit, loop=loop)
 
     def take_touched(self) -> bytes:
-        """The tails that changed since the last call, packed in the conversations' order."""
-        touched = [self._tails[c] for c in sorted(self._touched) if c in self._tails]
+        """The tails that changed since the last call, packed in the order in which they first did."""
+        touched = list(self._touched.values())
         self._touched.clear()
         self._remember(touched)
         return pack_tails(touched) if touched else b""

@@ -25,7 +25,7 @@ _ALL, _UNIT = 0, 1
 
 
 class Places:
-    """The places of some events: `index[i]` says which of `places` event i belongs to. `known` ones keep their numbers."""
+    """The places of some events: `index[i]` says which of `places` event i belongs to, `known` ones among them."""
 
     def __init__(
         self, buckets: Sequence[int], variants: Sequence[str], masks: Sequence[bytes], known: dict[Place, int]

@@ -114,6 +114,11 @@ class Watch:
         """The 64-bit name under which an id of this deployment is remembered."""
         return xxhash.xxh3_64_intdigest(self._prefixes[kind] + name.encode(), self.rule.seed)
 
+    def identities(self, kind: str, names: Sequence[str]) -> list[int]:
+        """The same of many."""
+        digest, prefix, seed = xxhash.xxh3_64_intdigest, self._prefixes[kind], self.rule.seed
+        return [digest(prefix + name.encode(), seed) for name in names]
+
 
 def _refused(refusal: Refusal, event: Event, output: Output) -> bool | None:
     definition = refusal.definitions[0]

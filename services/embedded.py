@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +18,7 @@ from sqlalchemy.engine import Engine
 
 from monitor.plan import Plan
 from services.api.app import create_app
-from services.bootstrap import destinations
+from services.bootstrap import destinations, keep_milliseconds
 from services.errors import GapError, ServiceError
 from services.evaluate import Evaluator
 from services.ingest.inbox import Inbox
@@ -30,6 +32,7 @@ _log = logging.getLogger(__name__)
 _READ_EVERY = 0.5
 _LOOK_EVERY = 1.0
 _FORGET_EVERY = 60.0
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Embedded:
         self.problem: str | None = None
         self._engine = engine
         self._clock = clock
+        self._keep = keep_milliseconds(plan)
         self._ingestion = Ingestion(engine, plan, clock)
         self._sources: list[Source] = [Inbox(engine, clock), *(JsonlFile(f, clock, follow=True) for f in files)]
         self._destinations = destinations(plan)
@@ -63,17 +67,21 @@ class Embedded:
         loops = [
             self._every(_READ_EVERY, self._read),
             self._every(_LOOK_EVERY, self._look),
-            self._every(_FORGET_EVERY, lambda: forget(self._engine, self._clock())),
+            self._every(_FORGET_EVERY, lambda: forget(self._engine, self._clock(), self._keep)),
             threading.Thread(target=self._dispatch, daemon=True),
         ]
-        for loop in loops:
-            loop.start()
+        # The server gets a thread, so that signals are ours: its own handler would end the process under our feet.
+        server = threading.Thread(target=self._server.run, daemon=True)
+        for thread in (server, *loops):
+            thread.start()
         try:
-            self._server.run()
+            while server.is_alive() and not self.stop.wait(0.2):
+                pass
         finally:
             self.stop.set()
-            for loop in loops:
-                loop.join(timeout=10)
+            self._server.should_exit = True
+            for thread in (server, *loops):
+                thread.join(timeout=10)
 
     def _read(self) -> None:
         for source in self._sources:
@@ -107,7 +115,6 @@ class Embedded:
     def _fail(self, problem: str) -> None:
         self.problem = self.problem or problem
         self.stop.set()
-        self._server.should_exit = True
 
 
 class Beside:
@@ -132,7 +139,7 @@ class Beside:
 
     def _start(self) -> subprocess.Popen[bytes]:
         sink = self._log.open("ab") if self._log else subprocess.DEVNULL
-        return subprocess.Popen(self._command, stdout=sink, stderr=sink if self._log else None)
+        return subprocess.Popen(self._command, stdout=sink, stderr=sink if self._log else None, preexec_fn=_end_with_us)
 
     def _watch(self) -> None:
         pause = 1.0
@@ -143,6 +150,13 @@ class Beside:
             _log.warning("%s ended with %s; starting it again", self._command[3:5], code)
             pause = min(pause * 2, 60.0)
             self._process = self._start()
+
+
+def _end_with_us() -> None:
+    """In a new child: asks the kernel to end it when its parent ends, however that comes about (Linux)."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def command_line(name: str, plan: Path | None, db: str) -> list[str]:

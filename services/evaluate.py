@@ -84,7 +84,8 @@ class Evaluator:
                     verdicts.append(verdict)
                 else:
                     verdict = msgspec.json.decode(seen.verdict, type=Verdict)
-                alerts.apply(connection, verdict, self.clock(), self.destinations, width_ms=watch.width)
+                if as_of is None:  # a look at the past tells, and pages nobody
+                    alerts.apply(connection, verdict, self.clock(), self.destinations, width_ms=watch.width)
             return verdicts
 
     def _latest(self, connection: Connection, name: str, variant: str, cut: int) -> Any:

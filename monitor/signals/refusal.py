@@ -100,10 +100,9 @@ class Refusal:
     def _cells(self, outputs: Sequence[Output | None]) -> Cells:
         texts = [(output.text or "") if output is not None else "" for output in outputs]
         cells = self.texts(texts)
-        for row, text in enumerate(texts):
-            if not text or text.isspace():
-                output = outputs[row]
-                cells[row] = NONE if output is not None and output.tool_calls else NO_CONTENT
+        for row in [row for row, text in enumerate(texts) if not text or text.isspace()]:
+            output = outputs[row]
+            cells[row] = NONE if output is not None and output.tool_calls else NO_CONTENT
         return cells
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 
+from services.bootstrap import keep_milliseconds
 from services.commands.options import clock, db_option, json_option, plan_option, print_json
 from services.ingest.jsonl import JsonlFile
 from services.planfile import read_plan
 from services.runtime import Ingestion, Summary
 from services.store.engine import open_engine, upgrade
+from services.store.retention import forget
 
 
 @click.command("ingest")
@@ -42,6 +44,7 @@ def command(files: tuple[str, ...], plan_file: str | None, db: str, as_json: boo
             total.accepted += summary.accepted
             total.duplicates += summary.duplicates
             total.quarantined.update(summary.quarantined)
+    forget(engine, clock(), keep_milliseconds(plan))
     _report(total, as_json)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -58,6 +59,8 @@ def command(
         beside.append(Beside([sys.executable, "-m", "dashboard", str(dashboard_port), api]))
         click.echo(f"dashboard  http://127.0.0.1:{dashboard_port}", err=True)
     click.echo(f"api        http://{host}:{port}", err=True)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stop.set())
     try:
         service.run()
     finally:

@@ -36,7 +36,7 @@ def upgrade(engine: Engine) -> None:
     try:
         with engine.connect() as connection:
             command.upgrade(_config(connection), "head")
-    except sa.exc.OperationalError as error:
+    except sa.exc.DatabaseError as error:
         raise StoreError(f"cannot open the database: {error.orig}") from None
 
 

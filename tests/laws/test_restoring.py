@@ -53,7 +53,7 @@ class Disturbed:
         if what == "killed after commit":
             state = restore(self.engine, PLAN)
         if what == "killed, and the store tidied":
-            forget(self.engine, CLOCK)
+            forget(self.engine, CLOCK, None)
             state = restore(self.engine, PLAN)
         return state
 
@@ -129,6 +129,6 @@ def test_open_joins_are_forgotten_once_nothing_on_time_can_meet_them() -> None:
 def test_an_id_is_remembered_in_the_store_until_lateness_has_passed(tmp_path: Path) -> None:
     engine = store(tmp_path)
     take(engine, PLAN, ListSource(lines(request("r", START)), drains=False), finish=False)
-    forget(engine, CLOCK)
+    forget(engine, CLOCK, None)
     with engine.connect() as connection:
         assert len(connection.execute(t.seen.select()).all()) == 1

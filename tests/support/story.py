@@ -46,7 +46,9 @@ class Story:
 
     def __post_init__(self) -> None:
         # Every unit is replayed, so that the story is half as long as the demo.
-        self.plan_file.write_text(PLAN.read_text().replace("share: 0.5", "share: 1.0").replace("stale_after: 2m", "stale_after: 1h"))
+        self.plan_file.write_text(
+            PLAN.read_text().replace("share: 0.5", "share: 1.0").replace("stale_after: 2m", "stale_after: 1h")
+        )
         self.plan = read_plan(str(self.plan_file))
         self.engine = open_engine(self.url)
         upgrade(self.engine)

@@ -45,20 +45,14 @@ def _context(rng: Random) -> Example:
 
 def _arithmetic(rng: Random) -> Example:
     who, what = rng.choice(words.FIRST), rng.choice(words.THINGS)
-    sign = rng.choice("+-*")
-    if sign == "*":
-        a, b = rng.randint(2, 5), rng.randint(2, 5)
-        told = f"{who} buys {a} boxes with {b} {what} each."
-        answer = f"{a} * {b} = {a * b}. The answer is {a * b}."
-    elif sign == "+":
-        a, b = rng.randint(2, 9), rng.randint(2, 9)
+    a, b = rng.randint(1, 9), rng.randint(1, 3)
+    if rng.random() < 0.5:
         told = rng.choice(
             (f"{who} has {a} {what} and buys {b} more.", f"{who} made {a} {what} in May and {b} in June.")
         )
         answer = f"{a} + {b} = {a + b}. The answer is {a + b}."
     else:
-        b = rng.randint(2, 9)
-        a = b + rng.randint(1, 9)
+        a += b
         told = rng.choice((f"{who} had {a} {what} and sold {b} of them.", f"Of {a} {what}, {who} gives away {b}."))
         answer = f"{a} - {b} = {a - b}. The answer is {a - b}."
     asks = [
@@ -125,7 +119,18 @@ def _first_number(rng: Random) -> Example:
     return _example(rng, (), asks, f"The first number is {number}.")
 
 
-_KINDS = (_context, _context, _arithmetic, _arithmetic, _memory, _memory, _correction, _first_number)
+_KINDS = (
+    _context,
+    _context,
+    _arithmetic,
+    _arithmetic,
+    _arithmetic,
+    _arithmetic,
+    _memory,
+    _memory,
+    _correction,
+    _first_number,
+)
 
 
 def make(rng: Random) -> Example:

@@ -68,10 +68,11 @@ def test_without_the_token_there_is_no_verdict_but_the_keys(make_client: Callabl
 
 @pytest.mark.parametrize(("decision", "aged"), [("pass", "hold"), ("hold", "hold"), ("fail", "fail")])
 def test_an_old_look_says_hold_but_a_fail_latches(decision: str, aged: str, store: Store, client: Client) -> None:
-    store.look(make_verdict(decision=Decision(decision)), at=NOW - 901)
+    # A minute's bucket, ten minutes each of lateness and pair horizon, and a quarter of an hour.
+    store.look(make_verdict(decision=Decision(decision), as_of=NOW - 2_161), at=NOW)
     said = client.get("/v1/verdict/int4")
     assert (said["decision"], said["stale"]) == (aged, True)
-    assert "stale: the last look was 15 minutes ago" in said["reason"]
+    assert "stale: the newest evidence is 36 minutes old" in said["reason"]
     assert client.get("/v1/verdict/int4", as_of=NOW)["decision"] == decision
 
 

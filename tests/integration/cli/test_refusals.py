@@ -32,7 +32,6 @@ def test_nonsense_is_refused_in_one_line(quantwatch, words: list[str], said: str
     assert said in quantwatch(*words).refusal
 
 
-@pytest.mark.xfail(strict=True, reason="services.store.engine.upgrade catches OperationalError only")
 def test_a_file_that_is_no_database_is_refused_in_one_line(quantwatch, folder: Path) -> None:  # type: ignore[no-untyped-def]
     (folder / "text.db").write_text("this is not a database, but it is longer than its header would be " * 30)
     assert "database" in quantwatch("facts", "--db", "sqlite:///text.db").refusal

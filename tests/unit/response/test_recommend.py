@@ -78,6 +78,6 @@ def test_where_to_roll_back(builds: list[Candidate], to: str | None, proven: boo
     assert (said.action, said.to, said.proven) == ("roll_back", to, proven), why
 
 
-def test_decoding_is_not_tightened_while_a_score_of_the_slice_is_undecided(finding: Make, check: Make) -> None:
-    undecided = [check(slice="json", signal="score", decision=Decision.HOLD), check(slice="tools"), check(slice="long")]
+def test_decoding_is_not_tightened_while_a_score_of_the_slice_is_undecided(finding: Make, check: MakeCheck) -> None:
+    undecided = [check("json", "score", HOLD)]
     assert advice([finding(signal="schema")], undecided)[0] != "tighten_decoding"
