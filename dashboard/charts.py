@@ -38,7 +38,8 @@ def live_rates(rates: pd.DataFrame, signal: str, deploys: pd.DataFrame, domain: 
     builds = sorted(set(rates["build"]))
     colors = [theme.SERIES[place % len(theme.SERIES)] for place in range(len(builds))]
     dashes = [theme.DASHES[place % len(theme.DASHES)] for place in range(len(builds))]
-    y = alt.Y("rate:Q", title=f"% of requests: {signal}", axis=alt.Axis(minExtent=36), scale=alt.Scale(zero=True))
+    title = "mean score, %" if signal == "score" else f"% of requests: {signal}"
+    y = alt.Y("rate:Q", title=title, axis=alt.Axis(minExtent=36), scale=alt.Scale(zero=True))
     legend = alt.Legend(title=None, orient="bottom", labelLimit=240, symbolType="stroke", symbolSize=500)
     lines = alt.Chart(rates).mark_line(strokeWidth=2)
     lines = lines.encode(

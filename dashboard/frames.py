@@ -39,7 +39,7 @@ def rates(points: Sequence[Row], variant: str, groups: int = 40) -> pd.DataFrame
     rows = [_together(points[start : start + size]) for start in range(0, len(points), size)]
     kept = [row for row in rows if row["n"]]
     frame = pd.DataFrame({"time": moments([row["time"] for row in kept])})
-    frame["rate"] = [100 * row["yes"] / row["n"] for row in kept]
+    frame["rate"] = [100 * row["sum"] / row["n"] for row in kept]
     frame["requests"] = [row["n"] for row in kept]
     frame["build"] = plain.name(variant)
     return frame
@@ -55,7 +55,8 @@ def _together(points: Sequence[Row]) -> dict[str, Any]:
     return {
         "time": points[0]["time"],
         "n": sum(int(point.get("n") or 0) for point in points),
-        "yes": sum(int(point.get("yes") or 0) for point in points),
+        # A rate of yes, or a mean score: either way weighted by how many stand behind it.
+        "sum": sum(float(point.get("rate") or 0.0) * int(point.get("n") or 0) for point in points),
     }
 
 

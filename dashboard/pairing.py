@@ -27,7 +27,7 @@ def prompt_lines(prompt: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def outcome(output: Row, signal: str) -> str | None:
-    """What the signal says about an output, in the API's word: yes, no, a value in [0, 1], or why there is none."""
+    """What the signal says about an output, in the API's word: ok, bad, a value in [0, 1], or why there is none."""
     value = (output.get("outcomes") or {}).get(signal)
     if value is None:
         return None

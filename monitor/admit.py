@@ -108,9 +108,11 @@ class Admission:
         events = cast("list[Event]", records)
         stamps = [event.time for event in events]
         names = {event.deployment for event in events}
-        if len(names) > 1 or set(map(type, stamps)) != {float} or any([event.received_at for event in events]):
+        if len(names) > 1 or set(map(type, stamps)) != {float}:
             return False
         [name] = names
+        if {event.received_at for event in events} != {None} or self.state.deployment(name) is None:
+            return False
         desk = self._desks.get(name) or self._desk(name)
         times = [int(stamp * 1000) for stamp in cast("list[float]", stamps)]
         newest, oldest = max(times), min(times)
@@ -120,7 +122,7 @@ class Admission:
         if desk.variants and not desk.variants.keys() >= {event.variant for event in events}:
             return False
         identities = desk.watch.identities("request", [event.id for event in events])
-        columns = self._without_copies((events, raws, times, identities), desk.lateness)
+        columns = self._without_copies((events, list(raws), times, identities), desk.lateness)
         desk.taken = Admitted(desk.deployment, *columns)
         self.fresh += desk.taken.identities
         self.watermark, self.newest = max(self.watermark, newest), max(self.newest, newest)
@@ -130,7 +132,7 @@ class Admission:
         """The columns without the events whose id is remembered; the others' are remembered from now on."""
         _, _, times, identities = columns
         remembered, copies = self._remembered, []
-        marks = accumulate(times, max, initial=max(self.watermark, times[0]))
+        marks = accumulate(times, max, initial=self.watermark)
         next(marks)
         for i, (identity, watermark) in enumerate(zip(identities, marks, strict=True)):
             if remembered.get(identity, -1) >= watermark:

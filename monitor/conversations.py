@@ -7,7 +7,7 @@ the store, answers as memory that never left.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -68,28 +68,29 @@ class Conversations:
 
     def follow(
         self,
-        event: Event,
+        position: int,
+        action: str | None,
         conversation: int,
         time: int,
         place: tuple[int, str, bytes],
         text: str | None,
         signature: Signature,
     ) -> Turn:
-        """Takes the next turn of a conversation, served at `place` (bucket, variant, mask).
+        """Takes the next turn of a conversation, its `position`-th, served at `place` (bucket, variant, mask).
 
         A turn older than the remembered one changes nothing but itself.
         """
         tail = self._tails.get(conversation)
         if tail is not None and time > tail.time + self.horizon:
             tail = None
-        drawn = (event.turn or user_turns(event)) == self._draw.turn(conversation)
+        drawn = position == self._draw.turn(conversation)
         unit = drawn and not (tail is not None and tail.unit_given)
         if tail is not None and time < tail.time:
             tail.unit_given = tail.unit_given or unit
             self._touched[conversation] = tail
             return _UNIT if unit else _NO_UNIT
         given = unit or (tail is not None and tail.unit_given)
-        correction = None if tail is None else self._correction(tail, event, text, signature)
+        correction = None if tail is None else self._correction(tail, action, text, signature)
         run = 0 if tail is None or correction is None else tail.run + 1
         bucket, variant, mask = place
         kept = Tail(conversation, time, bucket, variant, mask, unit, given, False, run, signature.data)
@@ -98,10 +99,10 @@ class Conversations:
             return _UNIT if unit else _NO_UNIT
         return Turn(unit, correction)
 
-    def _correction(self, tail: Tail, event: Event, text: str | None, signature: Signature) -> Correction | None:
+    def _correction(self, tail: Tail, action: str | None, text: str | None, signature: Signature) -> Correction | None:
         if text is None or tail.corrected:
             return None
-        if corrects(Signature.from_bytes(tail.signature), signature, text, event.action) is None:
+        if corrects(Signature.from_bytes(tail.signature), signature, text, action) is None:
             return None
         loop = tail.run + 1 == self._loop
         return Correction(bucket=tail.bucket, variant=tail.variant, mask=tail.mask, unit=tail.unit, loop=loop)
@@ -158,8 +159,10 @@ class UnitDraw:
         return next((position for edge, position in self._edges if u < edge), self._edges[-1][1])
 
 
-def user_turns(event: Event) -> int:
-    """The turn's position as the messages show it: how many the user has sent, at least 1."""
+def position(event: Event) -> int:
+    """The turn's position: as logged, else as the messages show it: how many the user has sent, at least 1."""
+    if event.turn is not None:
+        return event.turn
     turns = 0
     for message in event.messages or ():
         if message.role == "user":
@@ -181,7 +184,7 @@ def unpack_tails(body: bytes) -> Iterator[Tail]:
     yield from _decode.decode(body)
 
 
-def conversation_hash(deployment: str, conversation: str, seed: int) -> int:
-    """A keyed 64-bit name of a conversation, signed, so that no raw id lies in the tails."""
-    digest = xxhash.xxh3_64_intdigest(f"{deployment}\0{conversation}".encode(), seed)
-    return digest - (1 << 64) if digest >> 63 else digest
+def conversation_hashes(deployment: str, conversations: Sequence[str], seed: int) -> list[int]:
+    """Keyed 64-bit names of conversations, signed, so that no raw id lies in the tails."""
+    digest, prefix, top = xxhash.xxh3_64_intdigest, f"{deployment}\0".encode(), 1 << 63
+    return [(digest(prefix + conversation.encode(), seed) ^ top) - top for conversation in conversations]

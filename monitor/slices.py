@@ -12,16 +12,13 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from monitor.model import Event
+from monitor.model import NO_TOOLS, Event
 from monitor.plan import SliceRule, Where
 
 ALL: Final = "all"
 _REMEMBERED: Final = 65_536
 
 _UNTAGGED: Final[dict[str, str]] = {}
-
-# What an event has that offers no tools: told by identity, because a look into raw bytes costs more.
-_NO_TOOLS: Final = Event(id="", deployment="", variant="", time=0.0).tools
 
 Sight = tuple[object, ...]
 
@@ -98,7 +95,7 @@ class Slicer:
             seen.append([None if n is None else find(bounds, n) for n in tokens])
         if self._structure:
             seen.append([None if event.response_format is None else event.response_format.type for event in events])
-            seen.append([event.tools is not _NO_TOOLS and offers_tools(event) for event in events])
+            seen.append([event.tools is not NO_TOOLS and offers_tools(event) for event in events])
         if self._language:
             seen.append([language(event) for event in events])
         return list(zip(*seen, strict=True))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.admit import Admission, Admitted, Late
-from monitor.conversations import conversation_hash
+from monitor.conversations import conversation_hashes, position
 from monitor.joins import follow_joins, join, still_open
 from monitor.replayable import sample
 from monitor.run import Batch, Run
@@ -73,12 +73,16 @@ def _follow(admitted: Admitted, places: Places, tally: Tally) -> tuple[NDArray[n
     watch, follow = deployment.watch, deployment.conversations.follow
     units, served = [True] * len(events), [_NO_TURN] * len(events)
     talking = [i for i, event in enumerate(events) if event.conversation is not None]
-    texts = last_user_texts([events[i] for i in talking])
-    prints = signatures([text or "" for text in texts], watch.rule.seed).tobytes()
-    for at, i, text in zip(range(0, len(prints), SIZE), talking, texts, strict=True):
-        event, signature = events[i], Signature(prints[at : at + SIZE])
-        name = conversation_hash(watch.name, event.conversation or "", watch.rule.seed)
-        turn = follow(event, name, admitted.times[i], places.places[places.index[i]], text, signature)
+    turns = [events[i] for i in talking]
+    texts, positions = last_user_texts(turns), list(map(position, turns))
+    signed = signatures([text or "" for text in texts], watch.rule.seed).tobytes()
+    prints = [Signature(signed[at : at + SIZE]) for at in range(0, len(signed), SIZE)]
+    names = conversation_hashes(watch.name, [event.conversation or "" for event in turns], watch.rule.seed)
+    where = [places.places[places.index[i]] for i in talking]
+    times = [admitted.times[i] for i in talking]
+    actions = [event.action for event in turns]
+    followed = map(follow, positions, actions, names, times, where, texts, prints)
+    for i, turn in zip(talking, followed, strict=True):
         units[i], served[i] = turn.unit, _SERVED
         if turn.correction is not None:
             tally.correct(watch, turn.correction)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import orjson
 
-from monitor.model import Definition, Event, Output, ResponseFormat, ToolCall
+from monitor.model import NO_TOOLS, Definition, Event, Output, ResponseFormat, ToolCall
 from monitor.signals.family import Cells, sealed
 from monitor.signals.schema_cache import Compiling, IsValid, compiled, first_error, holds, schema_check
 
@@ -31,8 +31,7 @@ _UNSEEN, _UNSEEN_SCHEMA = _packed(NO_CONTENT, NO_SCHEMA), _packed(NO_CONTENT, NO
 _BROKEN, _BROKEN_SCHEMA = _packed(BAD, NO_SCHEMA), _packed(BAD, BAD)
 _PARSES, _VALID, _INVALID = _packed(OK, NO_SCHEMA), _packed(OK, OK), _packed(OK, BAD)
 
-# What an event has that offers no tools: told by identity, because a look into raw bytes costs more.
-_NO_TOOLS = Event(id="", deployment="", variant="", time=0.0).tools
+_BAD_JSON: Any = object()
 
 _loads = orjson.loads
 _Tools = dict[str, IsValid | None]
@@ -79,16 +78,42 @@ class Structure:
         return _ROW[self._code(event, output)]
 
     def judge_all(self, events: Sequence[Event]) -> Cells:
-        code = self._code
-        codes = [_NOTHING if e.response_format is None and e.tools is _NO_TOOLS else code(e, e.output) for e in events]
+        codes = self._texts(events)
+        offers = [row for row, event in enumerate(events) if event.tools is not NO_TOOLS]
+        for row in offers:
+            event = events[row]
+            codes[row] += self._calls(event, event.tools, event.output) - NO_SCHEMA
         return _ROWS.take(np.array(codes, dtype=np.intp), axis=0)
+
+    def _texts(self, events: Sequence[Event]) -> list[int]:
+        """The packed cells of the outputs, tools aside; what has a schema and a text goes step by step for all."""
+        codes = [_NOTHING] * len(events)
+        asked = [row for row, event in enumerate(events) if event.response_format is not None]
+        plain = []
+        for row in asked:
+            event = events[row]
+            wanted, output = event.response_format, event.output
+            if wanted.type == "json_schema" and wanted.json_schema and output and output.text:  # type: ignore[union-attr]
+                plain.append((row, wanted.json_schema.schema, output.text))  # type: ignore[union-attr]
+            elif wanted.type in _JSON:  # type: ignore[union-attr]
+                codes[row] = self._text(wanted, output)  # type: ignore[arg-type]
+        checks = [self._schemas.get(schema) for _, schema, _ in plain]
+        values = [_parsed(text) for _, _, text in plain]
+        for (row, _, _), valid, value in zip(plain, checks, values, strict=True):
+            if value is _BAD_JSON:
+                codes[row] = _BROKEN if valid is None else _BROKEN_SCHEMA
+            elif valid is None:
+                codes[row] = _PARSES
+            else:
+                codes[row] = _VALID if holds(valid, value) else _INVALID
+        return codes
 
     def _code(self, event: Event, output: Output | None) -> int:
         """The three cells packed into one number: json * 20 + schema * 5 + tool_call."""
         wanted = event.response_format
         code = _NOTHING if wanted is None or wanted.type not in _JSON else self._text(wanted, output)
         tools = event.tools
-        return code if tools is _NO_TOOLS else code - NO_SCHEMA + self._calls(event, tools, output)
+        return code if tools is NO_TOOLS else code - NO_SCHEMA + self._calls(event, tools, output)
 
     def _text(self, wanted: ResponseFormat, output: Output | None) -> int:
         """The packed cells of an output that had to be JSON, tools aside."""
@@ -115,6 +140,13 @@ class Structure:
             choice = None if event.sampling is None else event.sampling.tool_choice
             return NO_CALL if choice in _OPTIONAL else BAD
         return max((_call(offered, call) for call in output.tool_calls), key=_WORST.__getitem__)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return _loads(text)
+    except ValueError:
+        return _BAD_JSON
 
 
 def _call(offered: _Tools, call: ToolCall) -> int:

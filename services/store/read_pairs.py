@@ -20,6 +20,7 @@ from services.store.tables import arm, pair, pair_text
 _CHUNK = 200
 _SCANNED = 10_000
 _TOP = 65_535
+_WORDS = {"refusal": ("answered", "refused")}
 _COMPARED = (Arm.LOGGED, Arm.DEPLOYED, Arm.REFERENCE)
 
 Outcomes = dict[str, int]
@@ -151,8 +152,10 @@ def _arm(output: Output | None, outcomes: Outcomes | None) -> Row | None:
 
 
 def _said(signal: str, outcome: int) -> str | float:
-    """An outcome in words: yes or no, a value in [0, 1], or the reason why there is none."""
+    """An outcome in words: ok or bad, a value in [0, 1], or the reason why there is none."""
     missing = reason(outcome)
     if missing is not None:
         return str(missing)
-    return outcome / _TOP if signal in VALUES else ("yes" if outcome else "no")
+    if signal in VALUES:
+        return outcome / _TOP
+    return _WORDS.get(signal, ("ok", "bad"))[outcome]

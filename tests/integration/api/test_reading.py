@@ -162,9 +162,9 @@ def test_pairs_side_by_side(store: Store, client: Client) -> None:
         "time": seconds(BUCKET - 20),
         "slices": ["all", "json"],
         "prompt": [{"role": "user", "content": f"say {MARKER}"}],
-        "logged": {"text": "logged text", "tool_calls": [], "outcomes": {"schema": "yes"}},
-        "deployed": {"text": "deployed text", "tool_calls": [], "outcomes": {"schema": "yes"}},
-        "reference": {"text": "reference text", "tool_calls": [], "outcomes": {"schema": "no"}},
+        "logged": {"text": "logged text", "tool_calls": [], "outcomes": {"schema": "bad"}},
+        "deployed": {"text": "deployed text", "tool_calls": [], "outcomes": {"schema": "bad"}},
+        "reference": {"text": "reference text", "tool_calls": [], "outcomes": {"schema": "ok"}},
         "second": None,
         "fidelity": {"mean_kl": 0.1, "same_top": 0.9, "first_divergence": 3},
         "text_kept": True,
@@ -187,7 +187,7 @@ def test_texts_whose_time_is_over_are_not_shown(store: Store, make_client: Calla
     store.pair("one", {"logged": 1, "reference": 0})
     (pair,) = make_client(clock=NOW + 1).get("/v1/pairs", deployment="chat")["pairs"]
     assert (pair["text_kept"], pair["prompt"], pair["logged"]["text"]) == (False, None, None)
-    assert pair["logged"]["outcomes"] == {"schema": "yes"}
+    assert pair["logged"]["outcomes"] == {"schema": "bad"}
 
 
 def test_quarantine_counts_and_never_shows_a_body(store: Store, client: Client) -> None:

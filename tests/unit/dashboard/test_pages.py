@@ -93,7 +93,7 @@ def test_an_alert_page_explains_and_recommends(open_page: Open) -> None:
     assert "Roll back int4-g128 to int8-channel" in words
     assert "The cause is quantization: it accounts for 10.8 points worse (7.8 to 13.8)." in words
     assert "first difference at character 50" in words
-    assert "schema: invalid" in words
+    assert "schema: bad" in words
 
 
 def test_an_unknown_alert_in_the_address_is_said_and_the_newest_is_shown(open_page: Open) -> None:
