@@ -8,7 +8,6 @@ A run of fewer events than the promised million writes only where `--out` says.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import resource
 import statistics
@@ -45,6 +44,8 @@ from tests.bench.stopwatch import Place, Stopwatch
 EVENTS = 1_000_000
 SIDE_EVENTS = 100_000
 """Events of the runs beside the main one."""
+
+WARM_EVENTS = 5_000
 
 SEED = 20_261_124
 GOAL, PROMPT_GOAL, GROWTH_GOAL = 4.0, 50.0, 1.05
@@ -116,10 +117,11 @@ def main() -> None:
 
 
 def _bench(folder: Path, events: int) -> tuple[list[Figure], str]:
-    log, side = folder / "log.jsonl", folder / "side.jsonl"
+    log, side, warm = folder / "log.jsonl", folder / "side.jsonl", folder / "warm.jsonl"
     traffic.write(log, events, SEED)
     traffic.write(side, min(events, SIDE_EVENTS), SEED + 1)
-    _ingest(side, plan(), folder)  # compiles, and fills caches
+    traffic.write(warm, WARM_EVENTS, SEED + 2)
+    _ingest(warm, plan(), folder)  # compiles, and fills caches
     whole = _ingest(log, plan(), folder)
     beside = {
         f"{SLICES} slices, {SHADOW_SHARE:.0%} of the units sampled": _ingest(side, plan(share=SHADOW_SHARE), folder),
@@ -136,7 +138,7 @@ def _bench(folder: Path, events: int) -> tuple[list[Figure], str]:
     return found, _page(found, whole, size, beside, parts)
 
 
-def _ingest(log: Path, watched: Plan, folder: Path, stopwatch: Stopwatch | None = None) -> Measured:
+def _ingest(log: Path, watched: Plan, folder: Path) -> Measured:
     """Ingests a log into a new SQLite file; after each run decodes that run's bytes once more, with `orjson`."""
     measured, source, ingestion = _open(log, watched, folder)
     with log.open("rb") as again:
@@ -172,7 +174,7 @@ def _decode(body: bytes) -> float:
 
 
 def _parts(log: Path, folder: Path) -> dict[str, float]:
-    """Microseconds an event by part of the path, `orjson`'s among them."""
+    """Microseconds an event by part of the path."""
     stopwatch = Stopwatch()
     _, source, ingestion = _open(log, plan(), folder)
     with stopwatch.watching(PARTS), stopwatch.running(REST):
@@ -251,5 +253,4 @@ horizon, 10 minutes each; the log spans {whole.events / traffic.PER_SECOND / 360
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     main()
