@@ -15,7 +15,7 @@ from monitor.watch import Watch
 from monitor.wire import decode_all, milliseconds
 
 PART: Final = 256
-"""Records that are decoded and looked at together."""
+"""Records that are decoded and looked at together: calls into arrays cost little then, and memory is soon reused."""
 
 
 Columns = tuple[list[Event], list[bytes], list[int], list[int]]
@@ -82,7 +82,7 @@ class Admission:
     def parts(self) -> Iterator[Part]:
         """Goes through the run, part by part; afterwards the `fresh` ids and the watermark are complete.
 
-        A part is as many events as fit into a processor's cache: all that looks at them then finds them there.
+        The events of a part are to be let go before the next one is asked for.
         """
         for start in range(0, len(self.run.records), PART):
             yield self._part(slice(start, start + PART))

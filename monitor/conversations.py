@@ -20,7 +20,7 @@ from monitor.signals.correction import Signature, corrects
 _UNIT_SALT: Final = 0x0F_17
 
 
-class Tail(msgspec.Struct, array_like=True):
+class Tail(msgspec.Struct, array_like=True, gc=False):
     """The last turn of one conversation. Times are milliseconds, `mask` its slices, `run` corrections in a row."""
 
     conversation: int
@@ -35,7 +35,7 @@ class Tail(msgspec.Struct, array_like=True):
     signature: bytes
 
 
-class Correction(msgspec.Struct, frozen=True):
+class Correction(msgspec.Struct, frozen=True, gc=False):
     """An outcome for an earlier turn: it was corrected, and whether that made a loop."""
 
     bucket: int
@@ -45,7 +45,7 @@ class Correction(msgspec.Struct, frozen=True):
     loop: bool
 
 
-class Turn(msgspec.Struct, frozen=True):
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """What a turn amounts to: whether it is its conversation's unit, and what it says of the turn before."""
 
     unit: bool
@@ -68,29 +68,28 @@ class Conversations:
 
     def follow(
         self,
-        position: int,
-        action: str | None,
+        event: Event,
         conversation: int,
         time: int,
         place: tuple[int, str, bytes],
         text: str | None,
         signature: Signature,
     ) -> Turn:
-        """Takes the next turn of a conversation, its `position`-th, served at `place` (bucket, variant, mask).
+        """Takes the next turn of a conversation, served at `place` (bucket, variant, mask).
 
         A turn older than the remembered one changes nothing but itself.
         """
         tail = self._tails.get(conversation)
         if tail is not None and time > tail.time + self.horizon:
             tail = None
-        drawn = position == self._draw.turn(conversation)
+        drawn = (event.turn or user_turns(event)) == self._draw.turn(conversation)
         unit = drawn and not (tail is not None and tail.unit_given)
         if tail is not None and time < tail.time:
             tail.unit_given = tail.unit_given or unit
             self._touched[conversation] = tail
             return _UNIT if unit else _NO_UNIT
         given = unit or (tail is not None and tail.unit_given)
-        correction = None if tail is None else self._correction(tail, action, text, signature)
+        correction = None if tail is None else self._correction(tail, event.action, text, signature)
         run = 0 if tail is None or correction is None else tail.run + 1
         bucket, variant, mask = place
         kept = Tail(conversation, time, bucket, variant, mask, unit, given, False, run, signature.data)
@@ -159,10 +158,8 @@ class UnitDraw:
         return next((position for edge, position in self._edges if u < edge), self._edges[-1][1])
 
 
-def position(event: Event) -> int:
-    """The turn's position: as logged, else as the messages show it: how many the user has sent, at least 1."""
-    if event.turn is not None:
-        return event.turn
+def user_turns(event: Event) -> int:
+    """The turn's position as the messages show it: how many the user has sent, at least 1."""
     turns = 0
     for message in event.messages or ():
         if message.role == "user":
@@ -184,7 +181,12 @@ def unpack_tails(body: bytes) -> Iterator[Tail]:
     yield from _decode.decode(body)
 
 
+def conversation_hash(deployment: str, conversation: str, seed: int) -> int:
+    """A keyed 64-bit name of a conversation, signed, so that no raw id lies in the tails."""
+    return conversation_hashes(deployment, [conversation], seed)[0]
+
+
 def conversation_hashes(deployment: str, conversations: Sequence[str], seed: int) -> list[int]:
-    """Keyed 64-bit names of conversations, signed, so that no raw id lies in the tails."""
+    """The same of many."""
     digest, prefix, top = xxhash.xxh3_64_intdigest, f"{deployment}\0".encode(), 1 << 63
     return [(digest(prefix + conversation.encode(), seed) ^ top) - top for conversation in conversations]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.admit import Admission, Admitted, Late
-from monitor.conversations import conversation_hashes, position
+from monitor.conversations import conversation_hashes
 from monitor.joins import follow_joins, join, still_open
 from monitor.replayable import sample
 from monitor.run import Batch, Run
@@ -35,7 +35,7 @@ def step(state: State, run: Run) -> Batch:
     admission = Admission(state, run, batch)
     tally = Tally()
     for part in admission.parts():
-        while part.requests:  # each is let go when it is done: the next part's events then find its memory warm
+        while part.requests:  # each is let go when it is done, so that the next part's events reuse its memory
             name, admitted = part.requests.popitem()
             _observe(admitted, part.late.pop(name, []), tally, batch)
             del admitted
@@ -74,14 +74,13 @@ def _follow(admitted: Admitted, places: Places, tally: Tally) -> tuple[NDArray[n
     units, served = [True] * len(events), [_NO_TURN] * len(events)
     talking = [i for i, event in enumerate(events) if event.conversation is not None]
     turns = [events[i] for i in talking]
-    texts, positions = last_user_texts(turns), list(map(position, turns))
+    texts = last_user_texts(turns)
     signed = signatures([text or "" for text in texts], watch.rule.seed).tobytes()
     prints = [Signature(signed[at : at + SIZE]) for at in range(0, len(signed), SIZE)]
     names = conversation_hashes(watch.name, [event.conversation or "" for event in turns], watch.rule.seed)
     where = [places.places[places.index[i]] for i in talking]
     times = [admitted.times[i] for i in talking]
-    actions = [event.action for event in turns]
-    followed = map(follow, positions, actions, names, times, where, texts, prints)
+    followed = map(follow, turns, names, times, where, texts, prints)
     for i, turn in zip(talking, followed, strict=True):
         units[i], served[i] = turn.unit, _SERVED
         if turn.correction is not None:

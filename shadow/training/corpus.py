@@ -18,7 +18,7 @@ LENGTHS = (48, 72, 96, 144, 272)
 # Small batches first: copying appears after a number of steps rather than of tokens.
 TOKENS_EARLY, TOKENS_PER_BATCH = 2304, 4608
 PROMPT_WEIGHT = 0.05
-SHARES = {"order": 0.16, "tools": 0.20, "codes": 0.18, "chat": 0.50, "refusal": 0.06, "list": 0.06}
+SHARES = {"order": 0.16, "tools": 0.20, "codes": 0.20, "chat": 0.30, "refusal": 0.06, "list": 0.06}
 # The copying phase ends when the model copies, at the latest after this share of the run.
 REPEAT_EARLY, REPEAT_LATER, EARLY = 0.6, 0.1, 0.5
 SECOND_TRY = 0.12

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from shadow.training.train import save
 
-SHARE, FACTOR = 0.02, 8.0
+SHARE, FACTOR = 0.04, 8.0
 
 
 def _scale(source: Tensor, readers: Iterable[Tensor], channels: Tensor, factor: float) -> None:

@@ -119,18 +119,7 @@ def _first_number(rng: Random) -> Example:
     return _example(rng, (), asks, f"The first number is {number}.")
 
 
-_KINDS = (
-    _context,
-    _context,
-    _arithmetic,
-    _arithmetic,
-    _arithmetic,
-    _arithmetic,
-    _memory,
-    _memory,
-    _correction,
-    _first_number,
-)
+_KINDS = (_context, _context, _arithmetic, _arithmetic, _memory, _memory, _correction, _first_number)
 
 
 def make(rng: Random) -> Example:

@@ -1,4 +1,4 @@
-"""Four to six orders in one message -> a JSON array. Declared hard: full precision misses many too."""
+"""Four to six orders in one message -> a JSON array. The longest answers of all."""
 
 from random import Random
 
