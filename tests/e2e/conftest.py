@@ -14,10 +14,10 @@ from tests.support.story import BAD, GOOD, Story
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """The story up to the restored build's verdict, on a clock that ends about now."""
     folder: Path = tmp_path_factory.mktemp("story")
-    told = Story(folder, now=time.time() - 350)
-    told.serve(GOOD, 960)
+    told = Story(folder, now=time.time() - 390)
+    told.serve(GOOD, 1440)
     told.pause(40)
-    told.serve(BAD, 448)
+    told.serve(BAD, 640)
     told.pause(40)
     told.serve(GOOD, 64)
     told.pause(40)
