@@ -66,7 +66,7 @@ def check_table(series: Series, signal: str, direction: Direction, declared: Seq
     base = SCORE_GRID if signal in VALUES else YES_NO
     shares = [1.0, *(declared[0] / level for level in declared)][:groups]
     weights = tuple(share for share in shares for _ in base) if groups > 1 else None
-    total = int(series.counts[:, : _cells_once(signal)].sum())
+    total = int(series.counts[:, : cells_once(signal)].sum())
     silent = _reason(series.total, Arm.LOGGED, Missing.NO_SCHEMA)
     eligible = int(blocks.sum())
     applicable = max(total - silent, eligible)
@@ -108,7 +108,7 @@ def own_values(counts: Counts) -> Counts:
     return counts[..., OWN : OWN + len(GRID)]
 
 
-def _cells_once(signal: str) -> int:
+def cells_once(signal: str) -> int:
     """How many leading cells count every pair exactly once."""
     return SPAN if signal in VALUES else JOINT
 

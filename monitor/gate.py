@@ -10,7 +10,7 @@ import xxhash
 
 from monitor.blame import Differences, ReferencePeriods, blame, from_joint, from_scores
 from monitor.blame import reference_periods as joint_periods
-from monitor.checks import CheckTable, check_table, declared_levels, directions, joint, own_values
+from monitor.checks import CheckTable, cells_once, check_table, declared_levels, directions, joint, own_values
 from monitor.evidence import detector, latest
 from monitor.evidence.budget import ErrorNumbers
 from monitor.evidence.check import Bar, PairedResult, assess_pairs
@@ -107,10 +107,8 @@ class Gate:
         """Units, pairs and the share that lacked an arm; after `checks`."""
         units = self.facts.units.get(("all", "traffic"))
         served = 0 if units is None else int(units.total.sum())
-        whole = [series.total for (name, _), series in self.facts.pairs.items() if name == "all"]
-        pairs = max(
-            (int(total[:81].sum()) if len(total) < 150 else int(total[:SPAN].sum()) for total in whole), default=0
-        )
+        whole = [(signal, series.total) for (name, signal), series in self.facts.pairs.items() if name == "all"]
+        pairs = max((int(total[: cells_once(signal)].sum()) for signal, total in whole), default=0)
         worst = max((t.excluded / t.applicable for t in self._tables if t.applicable), default=0.0)
         return {
             "units": served,

@@ -176,6 +176,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether unknown deployments and variants register themselves (no plan file was given)."""
         return not self.deployments
 
+    @property
+    def keep(self) -> int | None:
+        """How long texts are kept, in milliseconds; None for not at all."""
+        return None if self.text == "none" else int(seconds(self.text) * 1000)
+
     def deployment(self, name: str) -> DeploymentRule | None:
         """The rule of a deployment: its own, the default one under an open plan, else None (unknown)."""
         return self.deployments.get(name) if self.deployments else DeploymentRule()

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Engine
 
 from monitor.model import Arm
-from monitor.plan import Plan, seconds
+from monitor.plan import Plan
 from monitor.watch import Watch
 from monitor.wire import decode
 from services.errors import UsageError
@@ -22,11 +22,6 @@ from services.store.queue import ShadowQueue
 def destinations(plan: Plan) -> dict[str, Webhook]:
     """Where alerts leave to, by name, from the plan; secrets come from the environment."""
     return open_webhooks(plan, os.environ)
-
-
-def keep_milliseconds(plan: Plan) -> int | None:
-    """How long texts are kept; None for not at all."""
-    return None if plan.text == "none" else int(seconds(plan.text) * 1000)
 
 
 def shadow_worker(engine: Engine, plan: Plan, clock: Clock, base: Path, name: str) -> Any:
@@ -55,7 +50,7 @@ def shadow_worker(engine: Engine, plan: Plan, clock: Clock, base: Path, name: st
         wanted = tuple(Arm(arm) for arm in row.arms.split(","))
         return ReplayTask(row.pair_id, row.deployment, row.variant, row.event, wanted, row.attempts)
 
-    queue = ShadowQueue(engine, clock, keep_milliseconds(plan), lambda d: watches[d].judge.signals, task)
+    queue = ShadowQueue(engine, clock, plan.keep, lambda d: watches[d].judge.signals, task)
     judges = {deployment: watch.judge for deployment, watch in watches.items()}
     limits = {deployment: rule.shadow.max_tokens for deployment, rule in plan.deployments.items()}
     return ShadowWorker(

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 
 from monitor.plan import Plan
 from services.api.app import create_app
-from services.bootstrap import destinations, keep_milliseconds
+from services.bootstrap import destinations
 from services.errors import GapError, ServiceError
 from services.evaluate import Evaluator
 from services.ingest.inbox import Inbox
@@ -53,7 +53,7 @@ class Embedded:
         self.problem: str | None = None
         self._engine = engine
         self._clock = clock
-        self._keep = keep_milliseconds(plan)
+        self._keep = plan.keep
         self._ingestion = Ingestion(engine, plan, clock)
         self._sources: list[Source] = [Inbox(engine, clock), *(JsonlFile(f, clock, follow=True) for f in files)]
         self._destinations = destinations(plan)

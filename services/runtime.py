@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from monitor.plan import Plan, seconds
+from monitor.plan import Plan
 from monitor.run import Batch
 from monitor.state import State
 from monitor.step import step
@@ -61,7 +61,7 @@ class Ingestion:
         self.engine = engine
         self.plan = plan
         self.clock = clock
-        self.keep = None if plan.text == "none" else int(seconds(plan.text) * 1000)
+        self.keep = plan.keep
         self._watching = watching
         self._state: State | None = None
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from services.bootstrap import keep_milliseconds
 from services.commands.options import clock, db_option, json_option, plan_option, print_json
 from services.ingest.jsonl import JsonlFile
 from services.planfile import read_plan
@@ -44,7 +43,7 @@ def command(files: tuple[str, ...], plan_file: str | None, db: str, as_json: boo
             total.accepted += summary.accepted
             total.duplicates += summary.duplicates
             total.quarantined.update(summary.quarantined)
-    forget(engine, clock(), keep_milliseconds(plan))
+    forget(engine, clock(), plan.keep)
     _report(total, as_json)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from monitor.run import Run
-from services.store import tables as t
+from services.store.inbox import read
 
 RUN_RECORDS = 4_096
 
@@ -30,19 +29,18 @@ class Inbox:
         """Runs from `offset` to what is there now; the last one is drained, and may be empty."""
         while True:
             with self.engine.connect() as connection:
-                wanted = sa.select(t.inbox).where(t.inbox.c.id >= offset).order_by(t.inbox.c.id).limit(RUN_RECORDS)
-                rows = connection.execute(wanted).all()
-            end = rows[-1].id + 1 if rows else offset
+                rows = read(connection, offset - 1, RUN_RECORDS)
+            end = rows[-1][0] + 1 if rows else offset
             drained = len(rows) < RUN_RECORDS
             yield Run(
                 source=self.name,
                 incarnation=self.incarnation,
                 start=offset,
                 end=end,
-                positions=[row.id for row in rows],
-                records=[row.body for row in rows],
+                positions=[name for name, _, _ in rows],
+                records=[body for _, _, body in rows],
                 clock=self.clock(),
-                arrivals=[row.received_at for row in rows],
+                arrivals=[stamp for _, stamp, _ in rows],
                 drained=drained,
             )
             if drained:

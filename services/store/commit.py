@@ -16,6 +16,7 @@ from monitor.watch import Group
 from services.errors import FenceError, GapError
 from services.store import tables as t
 from services.store.bits import signed
+from services.store.inbox import delete_through
 
 Row = Mapping[str, Any]
 
@@ -76,7 +77,7 @@ def commit(engine: Engine, batch: Batch, keep: int | None, now: int) -> None:
         _commit_sampled(connection, batch.sampled, keep, now)
         _insert(connection, t.quarantine, _quarantined(batch, keep, now))
         if batch.source == "inbox":
-            connection.execute(sa.delete(t.inbox).where(t.inbox.c.id < batch.end))
+            delete_through(connection, batch.end - 1)
 
 
 def _fence(connection: Connection, batch: Batch) -> None:
