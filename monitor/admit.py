@@ -4,33 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, repeat
+from itertools import compress, repeat
 from typing import Final, cast
+
+import numpy as np
 
 from monitor.errors import Reject
 from monitor.model import Event, Feedback, Record, ScoreReport
 from monitor.run import Batch, QuarantineRow, Run
+from monitor.seen import Ids, Times
 from monitor.state import Deployment, State
 from monitor.watch import Watch
 from monitor.wire import decode_all, milliseconds
 
-PART: Final = 256
+PART: Final = 128
 """Records that are decoded and looked at together: calls into arrays cost little then, and memory is soon reused."""
 
-
-Columns = tuple[list[Event], list[bytes], list[int], list[int]]
-"""Events, raw records, times and identities of the same requests."""
+_FARTHEST: Final = 1e15
+"""Seconds that still fit a 64-bit number of milliseconds."""
 
 
 @dataclass(slots=True)
 class Admitted:
-    """The admitted requests of one deployment, in log order; all lists are parallel."""
+    """The admitted requests of one deployment, in log order; everything is parallel. Times are milliseconds."""
 
     deployment: Deployment
+    events: list[Event]
+    raws: list[bytes]
+    times: Times
+    identities: Ids
+
+
+@dataclass(slots=True)
+class Taken:
+    """Requests of one deployment that were taken one by one."""
+
     events: list[Event] = field(default_factory=list)
     raws: list[bytes] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     identities: list[int] = field(default_factory=list)
+
+    def admitted(self, deployment: Deployment) -> Admitted:
+        """The same in columns."""
+        times, identities = np.array(self.times, dtype=np.int64), np.array(self.identities, dtype=np.uint64)
+        return Admitted(deployment, self.events, self.raws, times, identities)
 
 
 @dataclass(slots=True)
@@ -63,7 +80,7 @@ class Desk:
     lateness: int
     latest: int
     open_from: int
-    taken: Admitted
+    taken: Taken = field(default_factory=Taken)
 
 
 class Admission:
@@ -74,9 +91,8 @@ class Admission:
         self.run = run
         self.batch = batch
         self.watermark = state.watermarks.get(run.source, 0)
-        self.fresh: list[int] = []
+        self.fresh: list[tuple[Ids, Times]] = []
         self._desks: dict[str, Desk] = {}
-        self._remembered = state.seen.until
         self.newest = 0
 
     def parts(self) -> Iterator[Part]:
@@ -91,14 +107,11 @@ class Admission:
         part, run = Part(), self.run
         raws = run.records[here]
         records = decode_all(raws)
-        if run.arrivals or not self._take_alike(records, raws):
+        if run.arrivals or not self._take_alike(records, raws, part):
             self._take_each(records, raws, here, part)
-        for name, desk in self._desks.items():
-            if desk.taken.events:
-                part.requests[name], desk.taken = desk.taken, Admitted(desk.deployment)
         return part
 
-    def _take_alike(self, records: Sequence[Record | Reject], raws: Sequence[bytes]) -> bool:
+    def _take_alike(self, records: Sequence[Record | Reject], raws: Sequence[bytes], part: Part) -> bool:
         """Takes records as most are: requests of one deployment, none early or late; else does nothing and says so.
 
         Column by column, because many steps of one kind cost half of as many of changing kinds.
@@ -108,42 +121,36 @@ class Admission:
         events = cast("list[Event]", records)
         stamps = [event.time for event in events]
         names = {event.deployment for event in events}
-        if len(names) > 1 or set(map(type, stamps)) != {float}:
+        if len(names) > 1 or set(map(type, stamps)) != {float} or max(map(abs, stamps)) > _FARTHEST:  # type: ignore[arg-type]
             return False
         [name] = names
         if {event.received_at for event in events} != {None} or self.state.deployment(name) is None:
             return False
         desk = self._desks.get(name) or self._desk(name)
-        times = [int(stamp * 1000) for stamp in cast("list[float]", stamps)]
-        newest, oldest = max(times), min(times)
+        times = (np.array(stamps, dtype=np.float64) * 1000).astype(np.int64)
+        newest, oldest = int(times.max()), int(times.min())
         on_time = desk.open_from <= oldest and max(self.watermark, newest) - desk.lateness <= oldest
         if newest > desk.latest or not on_time:
             return False
         if desk.variants and not desk.variants.keys() >= {event.variant for event in events}:
             return False
         identities = desk.watch.identities("request", [event.id for event in events])
-        columns = self._without_copies((events, list(raws), times, identities), desk.lateness)
-        desk.taken = Admitted(desk.deployment, *columns)
-        self.fresh += desk.taken.identities
+        found = self._without_copies(Admitted(desk.deployment, events, list(raws), times, identities), desk.lateness)
+        if found.events:
+            part.requests[name] = found
         self.watermark, self.newest = max(self.watermark, newest), max(self.newest, newest)
         return True
 
-    def _without_copies(self, columns: Columns, lateness: int) -> Columns:
-        """The columns without the events whose id is remembered; the others' are remembered from now on."""
-        _, _, times, identities = columns
-        remembered, copies = self._remembered, []
-        marks = accumulate(times, max, initial=self.watermark)
-        next(marks)
-        for i, (identity, watermark) in enumerate(zip(identities, marks, strict=True)):
-            if remembered.get(identity, -1) >= watermark:
-                copies.append(i)
-            else:
-                remembered[identity] = watermark + lateness
-        self.batch.duplicates += len(copies)
-        if not copies:
-            return columns
-        kept = sorted(set(range(len(times))).difference(copies))
-        return tuple([column[i] for i in kept] for column in columns)  # type: ignore[return-value]
+    def _without_copies(self, found: Admitted, lateness: int) -> Admitted:
+        """The requests whose id is not remembered; from now on it is."""
+        fresh, until = self.state.seen.take(found.identities, found.times, self.watermark, lateness)
+        if not fresh.all():
+            self.batch.duplicates += len(fresh) - int(fresh.sum())
+            kept = fresh.tolist()
+            events, raws = list(compress(found.events, kept)), list(compress(found.raws, kept))
+            found = Admitted(found.deployment, events, raws, found.times[fresh], found.identities[fresh])
+        self.fresh.append((found.identities, until[fresh]))
+        return found
 
     def _take_each(self, records: Sequence[Record | Reject], raws: Sequence[bytes], here: slice, part: Part) -> None:
         arrivals = self.run.arrivals[here] if self.run.arrivals else repeat(None)
@@ -151,10 +158,16 @@ class Admission:
             try:
                 if type(record) is Event:
                     self._take(record, raw, arrival)
+                elif isinstance(record, Reject):
+                    event, native = self.state.reader.translate(raw, record, self.run.source)
+                    self._take(event, native, arrival)
                 else:
                     self._take_late(record, raw, position, arrival, part)
             except Reject as reject:
                 self.batch.quarantine.append(QuarantineRow(position, reject.reason, reject.detail, raw))
+        for name, desk in self._desks.items():
+            if desk.taken.events:
+                part.requests[name], desk.taken = desk.taken.admitted(desk.deployment), Taken()
 
     def _take(self, event: Event, raw: bytes, arrival: int | None) -> None:
         desk = self._desks.get(event.deployment) or self._desk(event.deployment)
@@ -164,21 +177,21 @@ class Admission:
         if desk.variants and event.variant not in desk.variants:
             raise Reject("unknown_variant")
         identity = desk.watch.identity("request", event.id)
-        remembered, watermark = self._remembered, self.watermark
-        if remembered.get(identity, -1) >= watermark:
+        one, stamp = np.array([identity], dtype=np.uint64), np.array([time], dtype=np.int64)
+        fresh, until = self.state.seen.take(one, stamp, self.watermark, desk.lateness)
+        if not fresh[0]:
             self.batch.duplicates += 1
             return
-        remembered[identity] = (time if time > watermark else watermark) + desk.lateness
-        self.fresh.append(identity)
+        self.fresh.append((one, until))
         taken = desk.taken
         taken.events.append(event)
         taken.raws.append(raw)
         taken.times.append(time)
         taken.identities.append(identity)
 
-    def _take_late(self, record: Record | Reject, raw: bytes, position: int, arrival: int | None, part: Part) -> None:
+    def _take_late(self, record: Record, raw: bytes, position: int, arrival: int | None, part: Part) -> None:
         if not isinstance(record, ScoreReport | Feedback):
-            raise record if isinstance(record, Reject) else Reject("unknown_kind")
+            raise Reject("unknown_kind")
         desk = self._desks.get(record.deployment) or self._desk(record.deployment)
         time = milliseconds(record.time)
         self._keep_time(time, arrival, desk)
@@ -197,7 +210,6 @@ class Admission:
             lateness=watch.lateness,
             latest=self.run.clock + watch.lateness,
             open_from=deployment.sealed * watch.width,
-            taken=Admitted(deployment),
         )
         return self._desks[name]
 

@@ -7,32 +7,23 @@ the store, answers as memory that never left.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+import numpy as np
 import xxhash
 
 from monitor.model import Event
 from monitor.plan import DeploymentRule, seconds
-from monitor.signals.correction import Signature, corrects
+from monitor.signals.correction import kind_of, likenesses, signatures
+from monitor.signals.text import WIDTH, Words16
+from monitor.tails import NOBODY, Flags, Ints, Place, Rows, Small, Tails
 
 _UNIT_SALT: Final = 0x0F_17
-
-
-class Tail(msgspec.Struct, array_like=True, gc=False):
-    """The last turn of one conversation. Times are milliseconds, `mask` its slices, `run` corrections in a row."""
-
-    conversation: int
-    time: int
-    bucket: int
-    variant: str
-    mask: bytes
-    unit: bool
-    unit_given: bool
-    corrected: bool
-    run: int
-    signature: bytes
+_SMALL: Final = 1 << 12
+"""Up to so many tails, what has expired is dropped at once; beyond, when it is half of all."""
 
 
 class Correction(msgspec.Struct, frozen=True, gc=False):
@@ -45,14 +36,20 @@ class Correction(msgspec.Struct, frozen=True, gc=False):
     loop: bool
 
 
-class Turn(msgspec.Struct, frozen=True, gc=False):
-    """What a turn amounts to: whether it is its conversation's unit, and what it says of the turn before."""
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Turns of conversations in log order, all lists parallel.
 
-    unit: bool
-    correction: Correction | None
+    `places` are where they were served; `positions` count the user's turns from 1; `prompts` are the user's last
+    words, None where the log has none.
+    """
 
-
-_UNIT, _NO_UNIT = Turn(unit=True, correction=None), Turn(unit=False, correction=None)
+    names: Ints
+    times: Ints
+    places: Sequence[Place]
+    positions: Sequence[int]
+    actions: Sequence[str | None]
+    prompts: Sequence[str | None]
 
 
 class Conversations:
@@ -61,81 +58,76 @@ class Conversations:
     def __init__(self, rule: DeploymentRule) -> None:
         self.horizon = int(seconds(rule.correction.horizon) * 1000)
         self._loop = rule.correction.loop
+        self._key = rule.seed
         self._draw = UnitDraw(rule)
-        self._tails: dict[int, Tail] = {}
-        self._touched: dict[int, Tail] = {}
-        self._packs: deque[tuple[int, list[int]]] = deque()
+        self._tails = Tails()
+        self._packs: deque[tuple[int, int]] = deque()
+        self._over = 0
 
-    def follow(
-        self,
-        event: Event,
-        conversation: int,
-        time: int,
-        place: tuple[int, str, bytes],
-        text: str | None,
-        signature: Signature,
-    ) -> Turn:
-        """Takes the next turn of a conversation, served at `place` (bucket, variant, mask).
+    def __len__(self) -> int:
+        return len(self._tails)
 
-        A turn older than the remembered one changes nothing but itself.
-        """
-        tail = self._tails.get(conversation)
-        if tail is not None and time > tail.time + self.horizon:
-            tail = None
-        drawn = (event.turn or user_turns(event)) == self._draw.turn(conversation)
-        unit = drawn and not (tail is not None and tail.unit_given)
-        if tail is not None and time < tail.time:
-            tail.unit_given = tail.unit_given or unit
-            self._touched[conversation] = tail
-            return _UNIT if unit else _NO_UNIT
-        given = unit or (tail is not None and tail.unit_given)
-        correction = None if tail is None else self._correction(tail, event.action, text, signature)
-        run = 0 if tail is None or correction is None else tail.run + 1
-        bucket, variant, mask = place
-        kept = Tail(conversation, time, bucket, variant, mask, unit, given, False, run, signature.data)
-        self._tails[conversation] = self._touched[conversation] = kept
-        if correction is None:
-            return _UNIT if unit else _NO_UNIT
-        return Turn(unit, correction)
+    def follow(self, turns: Turns) -> tuple[Flags, list[Correction]]:
+        """Which of the turns are units, and the corrections of earlier turns, these or remembered ones."""
+        drawn = np.array(turns.positions, dtype=np.int64) == self._draw.turns(turns.names)
+        units, before, rows = self._tails.follow(turns.names, turns.times, drawn, self.horizon)
+        signed = signatures([text or "" for text in turns.prompts], self._key)
+        places = np.array(list(map(self._tails.number, turns.places)), dtype=np.int32)
+        runs = np.zeros(len(rows), dtype=np.int32)
+        correcting = self._correcting(turns, before, signed)
+        found = [self._correct(i, int(before[i]), places, units, runs) for i in correcting]
+        self._tails.settle(rows, places, units, runs, signed)
+        return units, found
 
-    def _correction(self, tail: Tail, action: str | None, text: str | None, signature: Signature) -> Correction | None:
-        if text is None or tail.corrected:
-            return None
-        if corrects(Signature.from_bytes(tail.signature), signature, text, action) is None:
-            return None
-        loop = tail.run + 1 == self._loop
-        return Correction(bucket=tail.bucket, variant=tail.variant, mask=tail.mask, unit=tail.unit, loop=loop)
+    def _correcting(self, turns: Turns, before: Ints, signed: Words16) -> list[int]:
+        """Which turns correct the one before them."""
+        told = [i for i in np.flatnonzero(before != NOBODY).tolist() if turns.prompts[i] is not None]
+        earlier = before[told]
+        prints, old = np.empty((len(told), WIDTH), dtype="<u2"), earlier < NOBODY
+        prints[old] = self._tails.rows["signature"][-2 - earlier[old]]
+        prints[~old] = signed[earlier[~old]]
+        alike = likenesses(prints, signed[told])
+        prompts, actions = turns.prompts, turns.actions
+        return [
+            i
+            for i, likeness in zip(told, alike, strict=True)
+            if kind_of(likeness, prompts[i], actions[i]) is not None  # type: ignore[arg-type]
+        ]
+
+    def _correct(self, i: int, before: int, places: Small, units: Flags, runs: Small) -> Correction:
+        """Turn i corrects the one before it."""
+        if before >= 0:
+            place, unit, run = places[before], units[before], runs[before]
+        else:
+            place, unit, run = (self._tails.rows[column][-2 - before] for column in ("place", "unit", "run"))
+        runs[i] = run + 1
+        bucket, variant, mask = self._tails.places[place]
+        return Correction(bucket=bucket, variant=variant, mask=mask, unit=bool(unit), loop=int(run) + 1 == self._loop)
 
     def take_touched(self) -> bytes:
-        """The tails that changed since the last call, packed in the order in which they first did."""
-        touched = list(self._touched.values())
-        self._touched.clear()
-        self._remember(touched)
-        return pack_tails(touched) if touched else b""
+        """The tails that changed since the last call, packed; nothing if none did."""
+        rows = self._tails.take_touched()
+        self._remember(rows)
+        return self._tails.packed(rows) if len(rows) else b""
 
     def restore(self, packed: Iterable[bytes]) -> None:
         """Puts back packed tails, oldest first: a later one of the same conversation replaces an earlier one."""
         for body in packed:
-            tails = list(unpack_tails(body))
-            self._tails.update((tail.conversation, tail) for tail in tails)
-            self._remember(tails)
+            self._remember(self._tails.restore(body))
 
-    def _remember(self, tails: list[Tail]) -> None:
-        """Notes which tails came together, so that all of them are looked at again once the last has had its time."""
-        if tails:
-            self._packs.append((max(tail.time for tail in tails), [tail.conversation for tail in tails]))
+    def _remember(self, rows: Rows) -> None:
+        """Notes how many tails came together, and when the last of them has had its time."""
+        if len(rows):
+            self._packs.append((int(rows["time"].max()), len(rows)))
 
     def expire(self, watermark: int, lateness: int) -> None:
-        """Forgets tails that no acceptable event can meet any more; changes no answer."""
+        """Forgets tails that no acceptable event can meet any more, once it is worth the work; changes no answer."""
         edge = watermark - lateness - self.horizon
         while self._packs and self._packs[0][0] < edge:
-            for conversation in self._packs.popleft()[1]:
-                tail = self._tails.get(conversation)
-                if tail is not None and tail.time < edge:
-                    del self._tails[conversation]
-
-    def __len__(self) -> int:
-        return len(self._tails)
+            self._over += self._packs.popleft()[1]
+        if self._over and (len(self) <= _SMALL or self._over * 2 >= len(self)):
+            self._over = 0
+            self._tails.sweep(edge)
 
 
 class UnitDraw:
@@ -150,6 +142,12 @@ class UnitDraw:
             reached += weight / total
             self._edges.append((reached, position))
 
+    def turns(self, conversations: Ints) -> Ints | int:
+        """The same of many; one number where all draw the same."""
+        if len(self._edges) == 1:
+            return self._edges[0][1]
+        return np.array([self.turn(conversation) for conversation in conversations.tolist()], dtype=np.int64)
+
     def turn(self, conversation: int) -> int:
         """The 1-based turn that counts for this conversation, the same for ever."""
         if len(self._edges) == 1:
@@ -158,35 +156,18 @@ class UnitDraw:
         return next((position for edge, position in self._edges if u < edge), self._edges[-1][1])
 
 
-def user_turns(event: Event) -> int:
-    """The turn's position as the messages show it: how many the user has sent, at least 1."""
-    turns = 0
-    for message in event.messages or ():
-        if message.role == "user":
-            turns += 1
-    return turns or 1
-
-
-_encode = msgspec.msgpack.Encoder()
-_decode = msgspec.msgpack.Decoder(list[Tail])
-
-
-def pack_tails(tails: list[Tail]) -> bytes:
-    """Tails as bytes for the store."""
-    return _encode.encode(tails)
-
-
-def unpack_tails(body: bytes) -> Iterator[Tail]:
-    """The inverse of `pack_tails`."""
-    yield from _decode.decode(body)
+def position(event: Event) -> int:
+    """Which of the user's turns it is, from 1: as the log says, else as many as its messages show."""
+    return event.turn or [message.role for message in event.messages or ()].count("user") or 1
 
 
 def conversation_hash(deployment: str, conversation: str, seed: int) -> int:
     """A keyed 64-bit name of a conversation, signed, so that no raw id lies in the tails."""
-    return conversation_hashes(deployment, [conversation], seed)[0]
+    return int(conversation_hashes(deployment, [conversation], seed)[0])
 
 
-def conversation_hashes(deployment: str, conversations: Sequence[str], seed: int) -> list[int]:
+def conversation_hashes(deployment: str, conversations: Sequence[str], seed: int) -> Ints:
     """The same of many."""
-    digest, prefix, top = xxhash.xxh3_64_intdigest, f"{deployment}\0".encode(), 1 << 63
-    return [(digest(prefix + conversation.encode(), seed) ^ top) - top for conversation in conversations]
+    digest, prefix = xxhash.xxh3_64_digest, f"{deployment}\0".encode()
+    found = b"".join([digest(prefix + conversation.encode(), seed) for conversation in conversations])
+    return np.frombuffer(found, dtype=">i8").astype(np.int64)

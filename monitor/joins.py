@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,36 @@ from monitor.admit import Admitted, Late
 from monitor.model import ScoreReport
 from monitor.run import Batch, OpenJoin, QuarantineRow
 from monitor.signals.score import grid_cell, quantised
-from monitor.state import State
-from monitor.tally import Place, Places, Tally
+from monitor.state import Deployment, State
+from monitor.tails import Place
+from monitor.tally import Places, Tally
 from monitor.watch import Group
 
 KINDS = ("feedback", "score")
 """In the order of their definitions in the group's layout."""
 
 
+class Joinable(NamedTuple):
+    """A request that may be kept open, if it is a unit: its row in the run, its id, time and identity."""
+
+    row: int
+    id: str
+    time: int
+    identity: int
+
+
+def joinable(admitted: Admitted, rows: int) -> list[Joinable]:
+    """Those of the next requests, the first of which is row `rows`, that the declared share takes."""
+    limit = admitted.deployment.watch.rule.joins.share * 2**64
+    if limit <= 0:
+        return []
+    numbers = enumerate(zip(admitted.events, admitted.times.tolist(), admitted.identities.tolist(), strict=True), rows)
+    return [Joinable(row, event.id, time, name) for row, (event, time, name) in numbers if name < limit]
+
+
 def follow_joins(
-    admitted: Admitted,
+    deployment: Deployment,
+    opening: Sequence[Joinable],
     late: Sequence[Late],
     places: Places,
     units: NDArray[np.bool_],
@@ -29,15 +50,14 @@ def follow_joins(
     batch: Batch,
 ) -> None:
     """Opens the declared share of the units and joins what came, in the order of the log."""
-    limit = admitted.deployment.watch.rule.joins.share * 2**64
     waiting = deque(late)
-    for i in np.flatnonzero(units).tolist() if limit > 0 else ():
-        while waiting and waiting[0].after <= i:
-            join(waiting.popleft(), tally, batch)
-        if admitted.identities[i] < limit:
-            _open(admitted, i, places.places[places.index[i]], tally, batch)
-    for one in waiting:
-        join(one, tally, batch)
+    for one in opening:
+        while waiting and waiting[0].after <= one.row:
+            _join(waiting.popleft(), tally, batch)
+        if units[one.row]:
+            _open(deployment, one, places.places[places.index[one.row]], tally, batch)
+    for rest in waiting:
+        _join(rest, tally, batch)
 
 
 def still_open(state: State, opened: OpenJoin) -> bool:
@@ -46,25 +66,24 @@ def still_open(state: State, opened: OpenJoin) -> bool:
     return deployment is not None and deployment.joins.get(opened.request) is opened
 
 
-def _open(admitted: Admitted, i: int, place: Place, tally: Tally, batch: Batch) -> None:
+def _open(deployment: Deployment, one: Joinable, place: Place, tally: Tally, batch: Batch) -> None:
     """Keeps one unit open, once for each kind, and counts it as open. While an id is open, its first request has it."""
-    deployment, time = admitted.deployment, admitted.times[i]
     watch, (bucket, variant, mask) = deployment.watch, place
-    expires = time + watch.horizons[Group.JOIN] + watch.lateness
+    expires = one.time + watch.horizons[Group.JOIN] + watch.lateness
     for definition, kind in enumerate(KINDS):
-        identity = watch.identity(kind, admitted.events[i].id)
+        identity = watch.identity(kind, one.id)
         before = deployment.joins.get(identity)
         if before is not None:
-            if time <= before.expires - watch.lateness:
+            if one.time <= before.expires - watch.lateness:
                 continue
             batch.joined.append((watch.name, identity))
-        opened = OpenJoin(watch.name, identity, bucket, variant, mask, admitted.identities[i], expires)
+        opened = OpenJoin(watch.name, identity, bucket, variant, mask, one.identity, expires)
         deployment.joins[identity] = opened
         batch.joins.append(opened)
         tally.one(watch, Group.JOIN, place, unit=True, definition=definition, cell=0)
 
 
-def join(late: Late, tally: Tally, batch: Batch) -> None:
+def _join(late: Late, tally: Tally, batch: Batch) -> None:
     """Counts a late score or feedback in its turn's own bucket, at most once; unmatched, it is quarantined."""
     watch = late.deployment.watch
     kind = late.record.kind

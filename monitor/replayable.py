@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -20,57 +21,89 @@ from monitor.watch import Group, Watch
 _encode = msgspec.json.Encoder()
 
 
-def sample(
-    admitted: Admitted, buckets: Sequence[int], patterns: Sequence[int], units: NDArray[np.bool_]
-) -> list[Sampled]:
-    """The sampled units of a run, in log order: drawn ones, and every unit that brought its reference along."""
-    watch = admitted.deployment.watch
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A request that is replayed if it is a unit. `row` is its place in the run; `level` is in millionths."""
+
+    row: int
+    event: Event
+    raw: bytes
+    time: int
+    identity: int
+    mask: bytes
+    level: int
+    second: bool
+
+
+def candidates(admitted: Admitted, rows: int, buckets: Sequence[int], patterns: Sequence[int]) -> list[Candidate]:
+    """Those of the next requests, the first of which is row `rows`, that the sampler draws or that brought a reference.
+
+    Whether a request is its conversation's unit is not known yet.
+    """
+    watch, hashes = admitted.deployment.watch, admitted.identities
     imported = [event.reference is not None for event in admitted.events]
     levels = _levels(watch, buckets, patterns)
-    if not levels.any() and not any(imported):
-        return []
-    hashes = np.array(admitted.identities, dtype=np.uint64)
-    drawn = units & watch.sampler.takes(hashes, levels) & (levels > 0)
+    if levels is None:
+        if not any(imported):
+            return []
+        levels = np.zeros(len(buckets), dtype=np.int64)
+    drawn = watch.sampler.takes(hashes, levels) & (levels > 0)
     second = watch.sampler.takes_second(hashes)
-    chosen = np.flatnonzero(units & (drawn | np.array(imported, dtype=bool))).tolist()
-    sampled = []
-    for i in chosen:
-        event = admitted.events[i]
-        if event.variant == watch.rule.reference:
-            continue
-        level = LEVEL if imported[i] else int(levels[i])
-        pair = _pair(watch, event, admitted.identities[i], admitted.times[i], watch.slicer.mask(patterns[i]), level)
-        wanted = _wanted(watch, event, second=bool(second[i]))
-        if not wanted and not imported[i]:
-            continue
-        sampled.append(_sampled(watch, event, admitted.raws[i], pair, wanted))
-    return sampled
+    return [
+        Candidate(
+            row=rows + i,
+            event=event,
+            raw=admitted.raws[i],
+            time=int(admitted.times[i]),
+            identity=int(hashes[i]),
+            mask=watch.slicer.mask(patterns[i]),
+            level=LEVEL if imported[i] else int(levels[i]),
+            second=bool(second[i]),
+        )
+        for i in np.flatnonzero(drawn | np.array(imported, dtype=bool)).tolist()
+        if (event := admitted.events[i]).variant != watch.rule.reference
+    ]
 
 
-def _levels(watch: Watch, buckets: Sequence[int], patterns: Sequence[int]) -> NDArray[np.int64]:
+def sampled(watch: Watch, found: Sequence[Candidate], units: NDArray[np.bool_]) -> list[Sampled]:
+    """The candidates that are units, in log order, with what is still wanted of them."""
+    pairs = []
+    for one in found:
+        if not units[one.row]:
+            continue
+        wanted = _wanted(watch, one.event, second=one.second)
+        if wanted or one.event.reference is not None:
+            pairs.append(_sampled(watch, one.event, one.raw, _pair(watch, one), wanted))
+    return pairs
+
+
+def _levels(watch: Watch, buckets: Sequence[int], patterns: Sequence[int]) -> NDArray[np.int64] | None:
+    """The inclusion levels; None where nothing is drawn."""
     if not watch.rule.reference:
-        return np.zeros(len(buckets), dtype=np.int64)
+        return None
     if watch.sampler.constant:
-        return np.full(len(buckets), watch.sampler.level((), 0), dtype=np.int64)
+        level = watch.sampler.level((), 0)
+        return np.full(len(buckets), level, dtype=np.int64) if level else None
     known: dict[tuple[int, int], int] = {}
     for key in set(zip(patterns, buckets, strict=True)):
         known[key] = watch.sampler.level(watch.slicer.members(key[0]).tolist(), key[1])
     return np.array([known[key] for key in zip(patterns, buckets, strict=True)], dtype=np.int64)
 
 
-def _pair(watch: Watch, event: Event, identity: int, time: int, mask: bytes, level: int) -> Pair:
+def _pair(watch: Watch, one: Candidate) -> Pair:
+    event = one.event
     arms: dict[Arm, Outcomes] = {Arm.LOGGED: watch.judge(event, event.output)}
     if event.reference is not None:
         arms[Arm.REFERENCE] = watch.judge(event, event.reference)
     return Pair(
-        pair_id=f"{identity:016x}-{time}",
+        pair_id=f"{one.identity:016x}-{one.time}",
         deployment=watch.name,
         variant=event.variant,
-        bucket=watch.bucket(time),
-        mask=mask,
-        level=level,
-        event_hash=identity,
-        prompt_hash=_prompt_hash(event, identity, watch.rule.seed),
+        bucket=watch.bucket(one.time),
+        mask=one.mask,
+        level=one.level,
+        event_hash=one.identity,
+        prompt_hash=_prompt_hash(event, one.identity, watch.rule.seed),
         arms=arms,
     )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from monitor.model import NO_TOOLS, Event
 from monitor.plan import SliceRule, Where
+from monitor.signals.columns import last_user_text
 
 ALL: Final = "all"
 _REMEMBERED: Final = 65_536
@@ -152,19 +153,3 @@ def script(text: str) -> str:
             word = unicodedata.name(character, "UNKNOWN").split(" ", 1)[0].lower()
             counts[word] = counts.get(word, 0) + 1
     return max(sorted(counts), key=lambda word: counts[word]) if counts else "latin"
-
-
-def last_user_texts(events: Sequence[Event]) -> list[str | None]:
-    """The same of many; where the last message is the user's, as nearly always, without a call."""
-    return [
-        messages[-1].content if (messages := event.messages) and messages[-1].role == "user" else last_user_text(event)
-        for event in events
-    ]
-
-
-def last_user_text(event: Event) -> str | None:
-    """The text of the last user message, or None where the log has no messages."""
-    messages = event.messages
-    if not messages:
-        return None
-    return next((message.content for message in reversed(messages) if message.role == "user"), None)

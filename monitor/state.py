@@ -5,55 +5,18 @@ A driver that fails to commit a batch throws its state away and restores one fro
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-import numpy as np
-
 from monitor.conversations import Conversations
+from monitor.dialects.reader import Reader
 from monitor.plan import DeploymentRule, Plan, seconds
 from monitor.run import OpenJoin
 from monitor.sampling import Epoch
+from monitor.seen import Seen
 from monitor.watch import Watch, Watching
 
 _SWEEP: Final = 1_024
-
-
-class Seen:
-    """The ids of accepted records, each remembered until the watermark passes its own `until` (milliseconds).
-
-    Eviction is by packs of whole commits, later than any `until` in them, so it changes no answer.
-    """
-
-    def __init__(self) -> None:
-        self.until: dict[int, int] = {}
-        self._packs: deque[tuple[int, list[int]]] = deque()
-
-    def __len__(self) -> int:
-        return len(self.until)
-
-    def add_pack(self, expires: int, identities: list[int]) -> None:
-        """Marks ids, already in `until`, as one commit's, to be evicted once the watermark passes `expires`."""
-        self._packs.append((expires, identities))
-
-    def restore(self, expires: int, body: bytes) -> None:
-        """Puts back a packed commit."""
-        identities, until = np.frombuffer(body, "<u8").reshape(2, -1).tolist()
-        self.until.update(zip(identities, until, strict=True))
-        self.add_pack(expires, identities)
-
-    def pack(self, identities: list[int]) -> bytes:
-        """The ids with their times as bytes for the store."""
-        until = map(self.until.__getitem__, identities)
-        return b"".join(np.fromiter(numbers, "<u8", len(identities)).tobytes() for numbers in (identities, until))
-
-    def expire(self, watermark: int) -> None:
-        """Evicts the packs whose time has passed, in the order in which they came."""
-        while self._packs and self._packs[0][0] < watermark:
-            for identity in self._packs.popleft()[1]:
-                if self.until.get(identity, watermark) < watermark:
-                    del self.until[identity]
 
 
 class Deployment:
@@ -80,6 +43,7 @@ class State:
         self, plan: Plan, epochs: Callable[[str], list[Epoch]] = lambda _: [], watching: Watching = Watch
     ) -> None:
         self.plan = plan
+        self.reader = Reader(plan.input.mapping, plan.home)
         self.seen = Seen()
         self.watermarks: dict[str, int] = {}
         self.lateness = max(int(seconds(r.lateness) * 1000) for r in plan.deployments.values() or (DeploymentRule(),))

@@ -13,10 +13,8 @@ from monitor.conversations import Correction
 from monitor.counting import Hits, sparse
 from monitor.facts import Layout, pack_rows
 from monitor.run import DeltaRow
+from monitor.tails import Place
 from monitor.watch import Group, Watch
-
-Place = tuple[int, str, bytes]
-"""Bucket, variant and membership mask: where a count belongs."""
 
 Row = tuple[int, str, int, bytes]
 """Bucket, variant, population and mask: deltas hold their rows in this order."""
@@ -30,7 +28,8 @@ class Places:
     def __init__(
         self, buckets: Sequence[int], variants: Sequence[str], masks: Sequence[bytes], known: dict[Place, int]
     ) -> None:
-        self.index = [known.setdefault(place, len(known)) for place in zip(buckets, variants, masks, strict=True)]
+        keys = zip(buckets, variants, masks, strict=True)
+        self.index = np.array([known.setdefault(place, len(known)) for place in keys], dtype=np.int64)
         self.places = list(known)
 
 
@@ -50,10 +49,9 @@ class Tally:
 
         The cells of a group have shape (events, definitions of the group); `places` come from `self.places`.
         """
-        index = np.array(places.index, dtype=np.int64)
         for group, found in cells.items():
             self._layout(watch, group)
-            self._hits[watch.name, group].append(Hits(index, found, units))
+            self._hits[watch.name, group].append(Hits(places.index, found, units))
 
     def places(self, buckets: Sequence[int], variants: Sequence[str], masks: Sequence[bytes]) -> Places:
         """The places of some events, numbered through the run."""

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import cached_property
 
+import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 from monitor.facts import Layout
 from monitor.model import Definition, Event, Output
@@ -114,10 +116,11 @@ class Watch:
         """The 64-bit name under which an id of this deployment is remembered."""
         return xxhash.xxh3_64_intdigest(self._prefixes[kind] + name.encode(), self.rule.seed)
 
-    def identities(self, kind: str, names: Sequence[str]) -> list[int]:
+    def identities(self, kind: str, names: Sequence[str]) -> NDArray[np.uint64]:
         """The same of many."""
-        digest, prefix, seed = xxhash.xxh3_64_intdigest, self._prefixes[kind], self.rule.seed
-        return [digest(prefix + name.encode(), seed) for name in names]
+        digest, prefix, seed = xxhash.xxh3_64_digest, self._prefixes[kind], self.rule.seed
+        found = b"".join([digest(prefix + name.encode(), seed) for name in names])
+        return np.frombuffer(found, dtype=">u8").astype(np.uint64)
 
 
 def _refused(refusal: Refusal, event: Event, output: Output) -> bool | None:

@@ -7,14 +7,15 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+import re2
 
 from monitor.errors import Reject
 from monitor.model import NO_TOOLS, Event, Feedback, Record, ScoreReport
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 
-_ZEROS: Final = b"0000"
-"""The end of an escaped NUL: found faster than the whole escape, whose backslash and `u` are everywhere."""
+_shows_nul: Final = re2.compile(rb"\\u0000").search
+"""Whether the escape of a NUL stands somewhere, escaped itself or not; RE2 looks faster than `bytes.find`."""
 
 _KINDS: Final[dict[str, type[Record]]] = {"score": ScoreReport, "feedback": Feedback}
 
@@ -148,16 +149,6 @@ def _path(error: Exception) -> str:
     if said.startswith("Invalid enum value"):
         said = "Invalid enum value" + said[said.rfind(" - at `$") :] if " - at `$" in said else "Invalid enum value"
     return said[:200]
-
-
-def _shows_nul(raw: bytes) -> bool:
-    """Whether the escape of a NUL stands somewhere, escaped itself or not."""
-    at = raw.find(_ZEROS)
-    while at >= 0:
-        if raw[at - 2 : at] == b"\\u":
-            return True
-        at = raw.find(_ZEROS, at + 1)
-    return False
 
 
 def _refuse_nul(raw: bytes) -> None:

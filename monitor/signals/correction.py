@@ -1,7 +1,7 @@
 """Does a user's turn correct the answer before it: the same prompt again, a rephrased one, a phrase, a button.
 
-Prompts are remembered as signatures of 140 bytes: keyed hashes from which no text can be read back. What the phrases
-were tried on and how often they are right is in `docs/signals.md`.
+Prompts are remembered as signatures, 70 numbers of 16 bits: keyed hashes from which no text can be
+read back. What the phrases were tried on and how often they are right is in `docs/signals.md`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-import msgspec
 import numpy as np
 import re2
 
-from monitor.errors import IntegrityError
 from monitor.model import Definition
 from monitor.signals.family import sealed
-from monitor.signals.text import EMPTY, NUMBERS, WIDTH, Words16, compare, pack_ends, sign, word_hashes
+from monitor.signals.text import EMPTY, WIDTH, Words16, compare_all, pack_ends, sign, word_hashes
 
 END = 2048
 """Of a prompt longer than twice this, so many bytes at each end are read, and its length."""
-
-SIZE = 2 * WIDTH
-"""Bytes of a signature."""
 
 PHRASE_CAP = 240
 """A phrase must stand within so many characters: what comes later is more often quoted than meant."""
@@ -35,36 +30,16 @@ Kind = Literal["repeated", "rephrased", "phrase", "regenerate", "edit"]
 _FILLERS = "no+|nope|nah|but|and|so|oh|ok|okay|wait|hey|hmm+|um+|uh|well|sorry|again|actually|yes|yeah|lol|wow|what"
 _SENTENCE = rf"(?:^|[.!?;,:\n-] ?)[\s\"]*(?:(?:{_FILLERS})[ ,.!?]+)*"
 _MOST = 2 * END + 32
-_EXACT = slice(0, 8)
-_NUMBERS = slice(2 * NUMBERS, 2 * NUMBERS + 2)
-_NO_NUMBERS = b"\0\0"
 _LIKENESS: tuple[Likeness | None, ...] = (None, "repeated", "rephrased")
 
 
-class Signature(msgspec.Struct, frozen=True, gc=False):
-    """What is remembered of a prompt. Equal for equal words and key, in every process."""
-
-    data: bytes
-
-    def to_bytes(self) -> bytes:
-        """`SIZE` bytes."""
-        return self.data
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Signature:
-        """The inverse of `to_bytes`; IntegrityError for another length."""
-        if len(data) != SIZE:
-            raise IntegrityError(f"a signature has {SIZE} bytes, not {len(data)}")
-        return cls(data)
-
-
-def signature(text: str, key: int = 0) -> Signature:
+def signature(text: str, key: int = 0) -> Words16:
     """The signature of one prompt: the same as its row of `signatures`."""
-    return Signature(signatures([text], key)[0].tobytes())
+    return signatures([text], key).reshape(WIDTH)
 
 
 def signatures(texts: Sequence[str], key: int = 0) -> Words16:
-    """One row of `SIZE` bytes for each prompt; `Signature(row.tobytes())` wraps one.
+    """One row of `WIDTH` numbers for each prompt, equal for equal words and key in every process.
 
     Signatures made with different keys have nothing in common.
     """
@@ -74,30 +49,34 @@ def signatures(texts: Sequence[str], key: int = 0) -> Words16:
     return rows
 
 
-def corrects(previous: Signature | None, current: Signature, text: str, action: str | None) -> Kind | None:
+def corrects(previous: Words16 | None, current: Words16, text: str, action: str | None) -> Kind | None:
     """Why the user's turn corrects the answer to `previous`, the user turn before it; None if it does not.
 
     `text` is the turn that `current` was made of. Without `previous` only buttons and phrases are seen.
     """
+    [likeness] = [None] if previous is None else likenesses(previous[None], current[None])
+    return kind_of(likeness, text, action)
+
+
+def kind_of(likeness: Likeness | None, text: str, action: str | None) -> Kind | None:
+    """The same where the likeness of the two turns is known."""
     if action == "regenerate":
         return "regenerate"
     if action == "edit":
         return "edit"
-    likeness = alike(previous, current) if previous is not None else None
     if likeness is not None:
         return likeness
     return "phrase" if says_so(text) else None
 
 
-def alike(previous: Signature, current: Signature) -> Likeness | None:
-    """Whether the second prompt asks for the same as the first, by its words alone.
+def likenesses(previous: Words16, current: Words16) -> list[Likeness | None]:
+    """Row by row, whether the second prompt asks for the same as the first, by its words alone.
 
     Prompts of fewer than three words ("yes", "go on") are never alike: they are repeated without anything being wrong.
     """
-    a, b = previous.data, current.data
-    if a[_EXACT] != b[_EXACT] and b[_NUMBERS] != _NO_NUMBERS and a[_NUMBERS] != b[_NUMBERS]:
-        return None  # other words and a new number: `compare` says the same, but costs more
-    return _LIKENESS[compare(np.frombuffer(a, dtype="<u2"), np.frombuffer(b, dtype="<u2"))]
+    found = np.empty(len(previous), dtype=np.int8)
+    compare_all(previous, current, found)
+    return [_LIKENESS[code] for code in found.tolist()]
 
 
 def says_so(text: str) -> bool:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_right
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from monitor.model import Definition, Event, Output
+from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, sealed
-from monitor.signals.kernels_text import mostly_ascii, repeats, scripts, switched
+from monitor.signals.kernels_text import (
+    BLANK_MARK,
+    PLAIN,
+    REPEATS,
+    endings,
+    mostly_ascii,
+    repeats,
+    scripts,
+    switched,
+)
 
 NO, YES, NO_CONTENT, NOT_OBSERVED = range(4)
 _CELLS = ("no", "yes", "no_content", "not_observed")
@@ -25,6 +37,8 @@ _ASIDE = ("{", "[", "<", "```")
 # Characters come above all of them; a negative number has none.
 _REPETITION, _EMPTY, _LANGUAGE, _LENGTH = 2, 4, 6, 9
 _UNDECIDED = 4
+_OTHER = -1
+_REASONS = {None: NOT_OBSERVED, "length": YES}
 _ABSENT = NO_CONTENT * (1 + (1 << _REPETITION) + (1 << _EMPTY) + (1 << _LANGUAGE)) - (1 << _LENGTH)
 
 
@@ -63,11 +77,49 @@ class Degeneration:
         )
 
     def judge(self, event: Event, output: Output | None) -> tuple[int, ...]:
-        return tuple(_unpacked([_code(event, output)], [event], [output])[0].tolist())
+        code = _code(event, output)
+        if code < 0:
+            return (NO_CONTENT, NO_CONTENT, NO_CONTENT, NO_CONTENT, LENGTH_BINS)
+        language = code >> _LANGUAGE & 7
+        if language == _UNDECIDED:
+            language = int(switched(scripts([_question(event)]), scripts([_text(output)]))[0])
+        length_bin = bisect_right(LENGTH_EDGES, code >> _LENGTH)
+        return code & 3, code >> _REPETITION & 3, code >> _EMPTY & 3, language, length_bin
 
-    def judge_all(self, events: Sequence[Event]) -> Cells:
-        outputs = [event.output for event in events]
-        return _unpacked(list(map(_code, events, outputs)), events, outputs)
+    def judge_all(self, columns: Columns) -> Cells:
+        """As `judge` says; answers in ASCII, without calls, to questions in Latin are judged together."""
+        events, outputs, texts = columns.events, columns.outputs, columns.texts
+        asked = [
+            question is not None and question != "" and (question.isascii() or mostly_ascii(question))
+            for question in columns.questions
+        ]
+        reasons = [
+            _OTHER if output is None or output.tool_calls else _REASONS.get(output.finish_reason, NO)
+            for output in outputs
+        ]
+        given = np.array((list(map(len, texts)), asked, reasons), dtype=np.int64)
+        marks, cells = np.empty(len(events), dtype=np.int64), np.empty((len(events), 5), dtype=np.int16)
+        endings(*columns.packed, given[0], marks)
+        _plain(marks, given, _LENGTH_ARRAY, cells)
+        for row in np.flatnonzero(cells[:, 0] == _OTHER).tolist():
+            cells[row] = self.judge(events[row], outputs[row])
+        return cells
+
+
+@njit(cache=True)
+def _plain(marks: NDArray[np.int64], given: NDArray[np.int64], edges: NDArray[np.int64], cells: Cells) -> None:
+    """The cells of plain answers; those of all others begin with `_OTHER`. `given`: characters, asked, reasons."""
+    for row in range(len(marks)):
+        size, asked, reason = given[:, row]
+        if marks[row] & PLAIN == 0 or not asked or reason == _OTHER:
+            cells[row, 0] = _OTHER
+            continue
+        blank = marks[row] & BLANK_MARK != 0
+        cells[row, 0] = reason
+        cells[row, 1] = marks[row] & REPEATS != 0
+        cells[row, 2] = blank
+        cells[row, 3] = NO_CONTENT if blank else NO
+        cells[row, 4] = np.searchsorted(edges, size, side="right")
 
 
 def _code(event: Event, output: Output | None) -> int:
@@ -100,21 +152,6 @@ def _wordless(output: Output) -> int:
     truncation = NOT_OBSERVED if reason is None else int(reason == "length")
     harm = truncation + (NO_CONTENT << _REPETITION) + (int(not output.tool_calls) << _EMPTY)
     return harm + (NO_CONTENT << _LANGUAGE) + (length(output) << _LENGTH)
-
-
-def _unpacked(codes: Sequence[int], events: Sequence[Event], outputs: Sequence[Output | None]) -> Cells:
-    packed = np.array(codes, dtype=np.int64)
-    cells = np.empty((len(codes), 5), dtype=np.int16)
-    for column, shift in enumerate((0, _REPETITION, _EMPTY)):
-        cells[:, column] = packed >> shift & 3
-    cells[:, 3] = packed >> _LANGUAGE & 7
-    cells[:, 4] = np.where(packed < 0, LENGTH_BINS, _LENGTH_ARRAY.searchsorted(packed >> _LENGTH, side="right"))
-    rows = np.flatnonzero(cells[:, 3] == _UNDECIDED).tolist()
-    if rows:
-        asked = scripts([_question(events[row]) for row in rows])
-        answered = scripts([_text(outputs[row]) for row in rows])
-        cells[rows, 3] = switched(asked, answered)
-    return cells
 
 
 def _question(event: Event) -> str:

@@ -12,6 +12,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from monitor.model import Definition, Event, Output
+from monitor.signals.columns import Columns
 
 Cells = NDArray[np.int16]
 
@@ -20,7 +21,7 @@ class Family(Protocol):
     """Signals that are computed together because they share work.
 
     `definitions` is fixed for the life of the object. `judge` returns one cell index per definition and depends on
-    its arguments alone. `judge_all` returns shape (len(events), len(definitions)) and equals
+    its arguments alone. `judge_all` returns shape (len(columns), len(definitions)) and equals
     `judge(event, event.output)` row by row, to the last digit, for every batch.
     """
 
@@ -29,7 +30,7 @@ class Family(Protocol):
 
     def judge(self, event: Event, output: Output | None) -> tuple[int, ...]: ...
 
-    def judge_all(self, events: Sequence[Event]) -> Cells: ...
+    def judge_all(self, columns: Columns) -> Cells: ...
 
 
 def one_by_one(family: Family, events: Sequence[Event]) -> Cells:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 TAIL = 10
@@ -13,6 +14,9 @@ WORDS_REPEAT = 15
 SIGNS_REPEAT = 64
 BLANK = "".join(map(chr, range(33)))
 _TRIES = 8
+
+PLAIN, REPEATS, BLANK_MARK = 1, 2, 4
+"""What `endings` marks."""
 
 SCRIPTS = (
     "none", "latin", "greek", "cyrillic", "armenian", "hebrew", "arabic", "devanagari", "bengali", "tamil",
@@ -88,6 +92,73 @@ def _loops(text: str, start: int, lowest: int, end: int) -> bool:
             return True
         start = text.rfind(tail, max(lowest, 0), start + TAIL - 1)
     return False
+
+
+@njit(cache=True)
+def endings(
+    buffer: NDArray[np.uint8], offsets: NDArray[np.int64], sizes: NDArray[np.int64], marks: NDArray[np.int64]
+) -> None:
+    """Marks each text, of those end to end in `buffer`: `PLAIN` if it is ASCII and not empty.
+
+    `sizes` are their lengths in characters. A plain one is also `REPEATS` by the rule of `repeats`, and `BLANK_MARK`
+    if nothing in it is visible.
+    """
+    for row in range(len(offsets) - 1):
+        start, stop = offsets[row], offsets[row + 1]
+        marks[row] = PLAIN if stop - start == sizes[row] > 0 else 0
+        if marks[row] == 0:
+            continue
+        blank = True
+        for at in range(start, stop):
+            byte = buffer[at]
+            if not (byte == 32 or 9 <= byte <= 13 or byte == 0):
+                blank = False
+                break
+        marks[row] |= BLANK_MARK * blank | REPEATS * _repeats(buffer, start, stop)
+
+
+@njit(cache=True)
+def _repeats(text: NDArray[np.uint8], start: int, stop: int) -> bool:
+    """`repeats` of the ASCII text between these places, to the letter."""
+    end = stop
+    while end > start and text[end - 1] <= 32:
+        end -= 1
+    if stop - end >= SIGNS_REPEAT:
+        return True
+    if end - start < WORDS_REPEAT:
+        return False
+    whole = stop - start
+    lowest = max(start, end - TAIL - (whole // 3 if whole < 3 * LONGEST_BLOCK else LONGEST_BLOCK))
+    tries, at, last = 0, end - 1 - TAIL, text[end - 1]
+    while at >= lowest and tries < _TRIES:
+        if text[at + TAIL - 1] == last and _same(text, at, end - TAIL, TAIL):
+            tries += 1
+            block = end - TAIL - at
+            least = WORDS_REPEAT if _ascii_prose(text, end - block, end) else SIGNS_REPEAT
+            reach = max(3 * block - min(stop - end, block // 2), least)
+            if reach <= end - start and _same(text, end - reach, end - reach + block, reach - block):
+                return True
+        at -= 1
+    return False
+
+
+@njit(cache=True)
+def _same(text: NDArray[np.uint8], one: int, other: int, size: int) -> bool:
+    k = size - 1
+    while k >= 0 and text[one + k] == text[other + k]:
+        k -= 1
+    return k < 0
+
+
+@njit(cache=True)
+def _ascii_prose(text: NDArray[np.uint8], start: int, stop: int) -> bool:
+    letter = False
+    for at in range(start, stop):
+        byte = text[at]
+        if byte == 60:
+            return False
+        letter |= 65 <= byte <= 90 or 97 <= byte <= 122
+    return letter
 
 
 def _is_prose(block: str) -> bool:

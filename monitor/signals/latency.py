@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from monitor.model import Definition, Event, Output
+from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, one_by_one, sealed
 
 BINS = 48
@@ -81,7 +82,8 @@ class Latency:
         values = (first, _per_token(first, total, event.completion_tokens), total)
         return tuple(_cell(signal, stratum, value) for signal, value in zip(SIGNALS, values, strict=True))
 
-    def judge_all(self, events: Sequence[Event]) -> Cells:
+    def judge_all(self, columns: Columns) -> Cells:
+        events = columns.events
         cells = np.full((len(events), 3), NO_TIMING, dtype=np.int16)
         timings = [event.timings for event in events]
         rows = [row for row, timing in enumerate(timings) if timing is not None]
@@ -96,14 +98,19 @@ class Latency:
 
     @staticmethod
     def _timed(timed: Sequence[Event]) -> Cells:
-        measured = [
-            (e.timings.first_token, e.timings.total, e.completion_tokens, e.prompt_tokens or 0)  # type: ignore[union-attr]
-            for e in timed
-        ]
-        running = [0 if e.load is None else e.load.running or 0 for e in timed]
+        timings = [event.timings for event in timed]
+        measured: tuple[list[float | None], ...] = (
+            [timing.first_token for timing in timings],  # type: ignore[union-attr]
+            [timing.total for timing in timings],  # type: ignore[union-attr]
+            [event.completion_tokens for event in timed],
+            [event.prompt_tokens or 0 for event in timed],
+            [0 if (load := event.load) is None else load.running or 0 for event in timed],
+        )
+        numbers = np.empty((5, len(timed)), dtype=np.float64)
+        for row, column in enumerate(measured):
+            numbers[row] = column
         cells = np.empty((len(timed), 3), dtype=np.int16)
-        columns = np.array(measured, dtype=np.float64)
-        _bins(columns, np.array(running, dtype=np.float64), _LOAD_ARRAY, _PROMPT_ARRAY, _EDGE_ARRAYS, cells)
+        _bins(numbers, _LOAD_ARRAY, _PROMPT_ARRAY, _EDGE_ARRAYS, cells)
         return cells
 
 
@@ -126,16 +133,18 @@ def _cell(signal: str, stratum: int, milliseconds: float | None) -> int:
 @njit(cache=True)
 def _bins(
     measured: NDArray[np.float64],
-    running: NDArray[np.float64],
     loads: NDArray[np.float64],
     prompts: NDArray[np.float64],
     edges: NDArray[np.float64],
     cells: Cells,
 ) -> None:
-    """The cells of each row of first token, total, completion tokens and prompt tokens; what is unknown is NaN."""
-    for row in range(len(measured)):
-        first, total, tokens, prompt = measured[row]
-        base = _places(loads, running[row]) * (len(prompts) + 1) + _places(prompts, prompt)
+    """The cells of each column of first token, total, completion tokens, prompt tokens and requests running.
+
+    What is unknown of the first three is NaN.
+    """
+    for row in range(measured.shape[1]):
+        first, total, tokens, prompt, running = measured[:, row]
+        base = _places(loads, running) * (len(prompts) + 1) + _places(prompts, prompt)
         per_token = (total - first) / (tokens - 1.0) if 2 <= tokens < MOST else np.nan
         for column, value in enumerate((first, per_token, total)):
             timed = 0 <= value < np.inf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -11,6 +11,7 @@ import re2
 from monitor.errors import PlanError
 from monitor.model import Definition, Event, Output
 from monitor.plan import PatternRule, Where
+from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, sealed
 
 OK, BAD, NO_CONTENT, NOT_ASKED = range(4)
@@ -49,9 +50,9 @@ class Patterns:
             for cell, where in zip(cells, self._wheres, strict=True)
         )
 
-    def judge_all(self, events: Sequence[Event]) -> Cells:
-        rows = [self.judge(e, e.output) for e in events] if self.rules else []
-        return np.array(rows, dtype=np.int16).reshape(len(events), len(self.rules))
+    def judge_all(self, columns: Columns) -> Cells:
+        rows = list(map(self.judge, columns.events, columns.outputs)) if self.rules else []
+        return np.array(rows, dtype=np.int16).reshape(len(columns), len(self.rules))
 
     def _search(self, text: str) -> tuple[int, ...]:
         found = self._bank.Match(text.encode("utf-8", "replace"))

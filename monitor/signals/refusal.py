@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model import Definition, Event, Output
+from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, sealed
-from monitor.signals.text import Offsets, classify, collect, pack
+from monitor.signals.text import Bytes, Offsets, classify, collect, pack
 
 CAP = 400
 """Only this many bytes of an output are read."""
@@ -84,22 +85,24 @@ class Refusal:
 
     def judge(self, event: Event, output: Output | None) -> tuple[int, ...]:
         """The cell of one output; the event itself plays no part."""
-        return (int(self._cells([output])[0]),)
+        text = "" if output is None else output.text or ""
+        return (int(self._cells([text], pack([text], CAP), [output])[0]),)
 
-    def judge_all(self, events: Sequence[Event]) -> Cells:
+    def judge_all(self, columns: Columns) -> Cells:
         """The cells of the events' own outputs, shape (n, 1)."""
-        return self._cells([event.output for event in events]).reshape(-1, 1)
+        return self._cells(columns.texts, columns.packed, columns.outputs).reshape(-1, 1)
 
     def texts(self, texts: Sequence[str]) -> Cells:
         """0 none, 1 partial, 2 full for each text, wherever it came from; blank text is 0."""
-        buffer, offsets = pack(texts, CAP)
-        cells = np.empty(len(texts), dtype=np.int16)
+        return self._classified(*pack(texts, CAP))
+
+    def _classified(self, buffer: Bytes, offsets: Offsets) -> Cells:
+        cells = np.empty(len(offsets) - 1, dtype=np.int16)
         classify(buffer, offsets, CAP, _DOWN, self.weights.table, self.weights.limits, cells)
         return cells
 
-    def _cells(self, outputs: Sequence[Output | None]) -> Cells:
-        texts = [(output.text or "") if output is not None else "" for output in outputs]
-        cells = self.texts(texts)
+    def _cells(self, texts: Sequence[str], packed: tuple[Bytes, Offsets], outputs: Sequence[Output | None]) -> Cells:
+        cells = self._classified(*packed)
         for row in [row for row, text in enumerate(texts) if not text or text.isspace()]:
             output = outputs[row]
             cells[row] = NONE if output is not None and output.tool_calls else NO_CONTENT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import jsonschema_rs
@@ -85,7 +85,18 @@ class Compiling(Generic[Compiled]):
         found = self._young.get(key, self)
         return self._recall(key, raw) if found is self else found  # type: ignore[return-value]
 
+    def all(self, raws: Sequence[msgspec.Raw]) -> list[Compiled]:
+        """The same of many."""
+        keys = list(map(xxhash.xxh3_128_intdigest, raws))
+        found = [self._young.get(key, self) for key in keys]
+        return [
+            self._recall(key, raw) if value is self else value  # type: ignore[misc]
+            for value, key, raw in zip(found, keys, raws, strict=True)
+        ]
+
     def _recall(self, key: int, raw: msgspec.Raw | bytes) -> Compiled:
+        if key in self._young:  # since it was looked for
+            return self._young[key]
         value = self._old.pop(key) if key in self._old else self._build(bytes(raw))
         if len(self._young) >= self._half:
             self._young, self._old = {}, self._young

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import orjson
 import xxhash
 
 from monitor.model import Definition, Event, Expected, Output, ToolCall
+from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, sealed
 
 Refused = Callable[[Event, Output], bool | None]
@@ -74,9 +75,9 @@ class Score:
             return (_NO_SCORE,)
         return (grid_cell(value, xxhash.xxh3_64_intdigest(event.id.encode(), self.seed)),)
 
-    def judge_all(self, events: Sequence[Event]) -> Cells:
-        cells = np.full((len(events), 1), _NO_SCORE, dtype=np.int16)
-        for row, event in enumerate(events):
+    def judge_all(self, columns: Columns) -> Cells:
+        cells = np.full((len(columns), 1), _NO_SCORE, dtype=np.int16)
+        for row, event in enumerate(columns.events):
             if event.score is not None or event.expected is not None:
                 cells[row] = self.judge(event, event.output)
         return cells

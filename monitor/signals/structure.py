@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from monitor.model import NO_TOOLS, Definition, Event, Output, ResponseFormat, ToolCall
+from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, sealed
 from monitor.signals.schema_cache import Compiling, IsValid, compiled, first_error, holds, schema_check
 
@@ -30,8 +31,6 @@ _NOTHING = _packed(NO_SCHEMA, NO_SCHEMA)
 _UNSEEN, _UNSEEN_SCHEMA = _packed(NO_CONTENT, NO_SCHEMA), _packed(NO_CONTENT, NO_CONTENT)
 _BROKEN, _BROKEN_SCHEMA = _packed(BAD, NO_SCHEMA), _packed(BAD, BAD)
 _PARSES, _VALID, _INVALID = _packed(OK, NO_SCHEMA), _packed(OK, OK), _packed(OK, BAD)
-
-_BAD_JSON: Any = object()
 
 _loads = orjson.loads
 _Tools = dict[str, IsValid | None]
@@ -77,7 +76,8 @@ class Structure:
     def judge(self, event: Event, output: Output | None) -> tuple[int, ...]:
         return _ROW[self._code(event, output)]
 
-    def judge_all(self, events: Sequence[Event]) -> Cells:
+    def judge_all(self, columns: Columns) -> Cells:
+        events = columns.events
         codes = self._texts(events)
         offers = [row for row, event in enumerate(events) if event.tools is not NO_TOOLS]
         for row in offers:
@@ -88,24 +88,27 @@ class Structure:
     def _texts(self, events: Sequence[Event]) -> list[int]:
         """The packed cells of the outputs, tools aside; what has a schema and a text goes step by step for all."""
         codes = [_NOTHING] * len(events)
-        asked = [row for row, event in enumerate(events) if event.response_format is not None]
-        plain = []
-        for row in asked:
-            event = events[row]
-            wanted, output = event.response_format, event.output
-            if wanted.type == "json_schema" and wanted.json_schema and output and output.text:  # type: ignore[union-attr]
-                plain.append((row, wanted.json_schema.schema, output.text))  # type: ignore[union-attr]
-            elif wanted.type in _JSON:  # type: ignore[union-attr]
-                codes[row] = self._text(wanted, output)  # type: ignore[arg-type]
-        checks = [self._schemas.get(schema) for _, schema, _ in plain]
-        values = [_parsed(text) for _, _, text in plain]
-        for (row, _, _), valid, value in zip(plain, checks, values, strict=True):
-            if value is _BAD_JSON:
+        plain: list[int] = []
+        schemas: list[msgspec.Raw] = []
+        texts: list[str] = []
+        for row, event in enumerate(events):
+            wanted = event.response_format
+            if wanted is None:
+                continue
+            form, output = wanted.json_schema, event.output
+            if form is not None and output is not None and output.text and wanted.type == "json_schema":
+                plain.append(row)
+                schemas.append(form.schema)
+                texts.append(output.text)
+            elif wanted.type in _JSON:
+                codes[row] = self._text(wanted, output)
+        for row, valid, text in zip(plain, self._schemas.all(schemas), texts, strict=True):
+            try:
+                value = _loads(text)
+            except ValueError:
                 codes[row] = _BROKEN if valid is None else _BROKEN_SCHEMA
-            elif valid is None:
-                codes[row] = _PARSES
-            else:
-                codes[row] = _VALID if holds(valid, value) else _INVALID
+                continue
+            codes[row] = _PARSES if valid is None else _VALID if holds(valid, value) else _INVALID
         return codes
 
     def _code(self, event: Event, output: Output | None) -> int:
@@ -139,14 +142,8 @@ class Structure:
         if not output.tool_calls:
             choice = None if event.sampling is None else event.sampling.tool_choice
             return NO_CALL if choice in _OPTIONAL else BAD
-        return max((_call(offered, call) for call in output.tool_calls), key=_WORST.__getitem__)
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return _loads(text)
-    except ValueError:
-        return _BAD_JSON
+        found = [_call(offered, call) for call in output.tool_calls]
+        return found[0] if len(found) == 1 else max(found, key=_WORST.__getitem__)
 
 
 def _call(offered: _Tools, call: ToolCall) -> int:

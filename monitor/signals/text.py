@@ -60,6 +60,11 @@ def pack(texts: Sequence[str], cap: int) -> tuple[Bytes, Offsets]:
     return _end_to_end([text[:cap].encode("utf-8", "replace")[:cap] for text in texts])
 
 
+def pack_whole(texts: Sequence[str]) -> tuple[Bytes, Offsets]:
+    """The same of whole texts."""
+    return _end_to_end([text.encode("utf-8", "replace") for text in texts])
+
+
 def pack_ends(texts: Sequence[str], cap: int) -> tuple[Bytes, Offsets]:
     """The same of texts cut in the middle: the first and the last `cap` bytes, with the length as a word between."""
     return _end_to_end([_ends(text, cap) for text in texts])
@@ -161,12 +166,13 @@ def classify(
     limits: Offsets,
     cells: NDArray[np.int16],
 ) -> None:
-    """Write 0, 1 or 2 for each text: neither sum over its limit, the first only, both. `most` bounds a text's bytes."""
+    """Write 0, 1 or 2 for each text: neither sum over its limit, the first only, both; `most` bytes of it are read."""
     words = np.empty(most + 1, dtype=np.uint64)
     stamps = np.zeros(len(table), dtype=np.int32)
     found = np.empty(2 * most + 2, dtype=np.int64)
     for row in range(len(offsets) - 1):
-        count = features(buffer, offsets[row], offsets[row + 1], down, words, stamps, row + 1, found)
+        stop = min(offsets[row + 1], offsets[row] + most)
+        count = features(buffer, offsets[row], stop, down, words, stamps, row + 1, found)
         first, second = 0, 0
         for at in range(count):
             first += table[found[at], 0]
@@ -239,15 +245,27 @@ def compare(before: Words16, after: Words16) -> int:
     """DIFFERENT, REPEATED or REPHRASED: short, no new word, no new number, and not just a small part of the first."""
     if after[WORDS] < LEAST_WORDS:
         return DIFFERENT
-    if (before[:4] == after[:4]).all():
+    same = True
+    for part in range(4):
+        same &= before[part] == after[part]
+    if same:
         return REPEATED
+    fresh_number = after[NUMBERS] != 0 and after[NUMBERS] != before[NUMBERS]
+    if fresh_number:
+        return DIFFERENT
     size, other, shared = 0, 0, 0
     for place in range(MINS, WIDTH):
         held = after[place] != EMPTY
         size += held
         other += before[place] != EMPTY
         shared += held and before[place] == after[place]
-    fresh_number = after[NUMBERS] != 0 and after[NUMBERS] != before[NUMBERS]
-    if fresh_number or size != shared or size < LEAST_WORDS or size > BINS // 2:
+    if size != shared or size < LEAST_WORDS or size > BINS // 2:
         return DIFFERENT
     return REPHRASED if 5 * shared >= 2 * other else DIFFERENT
+
+
+@njit(cache=True)
+def compare_all(before: Words16, after: Words16, found: NDArray[np.int8]) -> None:
+    """`compare`, row by row."""
+    for row in range(len(found)):
+        found[row] = compare(before[row], after[row])

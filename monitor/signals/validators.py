@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from monitor.model import Definition, Event, Output
+from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, one_by_one, sealed
 
 OK, BAD, NO_CONTENT, NOT_ASKED, BROKEN = range(5)
@@ -48,8 +48,8 @@ class Validators:
             return (NO_CONTENT,) * len(self.validators)
         return tuple(_cell(validator, event, output) for validator in self.validators)
 
-    def judge_all(self, events: Sequence[Event]) -> Cells:
-        return one_by_one(self, events)
+    def judge_all(self, columns: Columns) -> Cells:
+        return one_by_one(self, columns.events)
 
 
 def _cell(validator: Validator, event: Event, output: Output) -> int:

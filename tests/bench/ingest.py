@@ -21,11 +21,13 @@ from pathlib import Path
 import orjson
 
 import monitor.admit
+import monitor.gather
 import monitor.step
 import services.runtime
+from monitor.gather import Gathered
 from monitor.plan import Plan
 from monitor.run import Batch
-from monitor.signals.correction import Signature, corrects, signatures
+from monitor.signals.correction import kind_of, likenesses, signatures
 from monitor.signals.degeneration import Degeneration
 from monitor.signals.latency import Latency
 from monitor.signals.patterns import Patterns
@@ -65,8 +67,8 @@ PARTS: dict[str, Sequence[Place]] = {
     "latency": [(Latency, "judge_all")],
     "degeneration": [(Degeneration, "judge_all")],
     "score": [(Score, "judge_all")],
-    "conversations and correction": [(monitor.step, "_follow")],
-    "sampling for the shadow": [(monitor.step, "sample")],
+    "conversations and correction": [(Gathered, "_talk"), (Gathered, "_follow")],
+    "sampling for the shadow": [(monitor.gather, "candidates"), (monitor.gather, "sampled")],
     "facts": [(Tally, "places"), (Tally, "add"), (Tally, "rows")],
     "memory: ids and tails packed": [(monitor.step, "_remember")],
     "commit to SQLite": [(services.runtime, "commit")],
@@ -198,9 +200,9 @@ def _prompt_cost() -> float:
 
 def _prompts(prompts: Sequence[str]) -> float:
     began = time.process_time()
-    rows = [Signature(row.tobytes()) for row in signatures(prompts)]
-    for before, after, text in zip(rows, rows[1:], prompts[1:], strict=False):
-        corrects(before, after, text, None)
+    rows = signatures(prompts)
+    for likeness, text in zip(likenesses(rows[:-1], rows[1:]), prompts[1:], strict=True):
+        kind_of(likeness, text, None)
     return time.process_time() - began
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from monitor.conversations import unpack_tails
+from monitor.errors import IntegrityError
 from monitor.model import Event, Message
 from monitor.plan import DeploymentRule, Plan
 from monitor.run import Run
 from monitor.state import State
 from monitor.step import step
+from monitor.tails import read_tails
 
 MINUTE, PER_MINUTE = 60, 20
 MINUTES = 200
@@ -68,13 +69,20 @@ def test_conversations_are_forgotten_after_lateness_and_horizon(sizes: list[tupl
     assert max(tails[MINUTES // 2 :]) == max(tails[WINDOW + 3 : MINUTES // 2]), "flat once the window is full"
 
 
+def test_broken_conversations_are_refused() -> None:
+    [body] = read(State(Plan(deployments={"d": DeploymentRule()})), 0)
+    for broken in (body[:-1], b"", body.replace(b"v", b"vv", 1)):
+        with pytest.raises(IntegrityError):
+            list(read_tails(broken))
+
+
 def test_restored_conversations_are_forgotten_as_well() -> None:
     plan = Plan(deployments={"d": DeploymentRule()})
     before, after = State(plan), State(plan)
     bodies = [body for minute in range(5) for body in read(before, minute)]
     after.restore({"s": 0}, [], [("d", body) for body in bodies], [], {})
     [deployment] = after.deployments
-    assert len(deployment.conversations) == 5 * PER_MINUTE == sum(len(list(unpack_tails(b))) for b in bodies)
+    assert len(deployment.conversations) == 5 * PER_MINUTE == sum(len(list(read_tails(b))) for b in bodies)
     for minute in (100, 101):
         read(after, minute)
     assert len(deployment.conversations) == 2 * PER_MINUTE

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from monitor.conversations import Conversations, UnitDraw, conversation_hash
 from monitor.plan import DeploymentRule
@@ -130,14 +131,10 @@ def blamed(count: Callable[..., Counter[str]]) -> str:
 def test_blaming_the_turn_that_corrects_is_caught(sealed, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     honest = Conversations.follow
 
-    def faulty(self, event, conversation, time, place, text, signature):  # type: ignore[no-untyped-def]
-        turn = honest(self, event, conversation, time, place, text, signature)
-        if turn.correction is None:
-            return turn
-        import msgspec
-
-        wrong = msgspec.structs.replace(turn.correction, bucket=place[0], variant=place[1], mask=place[2])
-        return msgspec.structs.replace(turn, correction=wrong)
+    def faulty(self, turns):  # type: ignore[no-untyped-def]
+        units, found = honest(self, turns)
+        bucket, variant, mask = turns.places[-1]
+        return units, [structs.replace(one, bucket=bucket, variant=variant, mask=mask) for one in found]
 
     monkeypatch.setattr(Conversations, "follow", faulty)
     said = {"messages": [{"role": "user", "content": "No, that's not what I asked for."}], "variant": "shop-fp16"}

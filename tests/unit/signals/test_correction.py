@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 import re2
 
-from monitor.errors import IntegrityError
 from monitor.signals.correction import (
     DEFINITION,
     END,
-    SIZE,
-    Signature,
     corrects,
     definition,
     patterns,
@@ -139,28 +136,24 @@ def test_without_a_remembered_turn_only_words_and_buttons_count() -> None:
 def test_signatures_are_the_same_alone_and_in_any_batch(rows: list[Turn]) -> None:
     texts = [turn.text for turn in rows] + ["", "a" * 50_000, "\ud800", "é" * 5_000]
     random.Random(5).shuffle(texts)
-    alone = [signature(text, key=9).to_bytes() for text in texts]
+    alone = [signature(text, key=9).tobytes() for text in texts]
     for size in (13, 512, len(texts)):
         batches = [signatures(texts[at : at + size], key=9) for at in range(0, len(texts), size)]
         assert [row.tobytes() for row in np.concatenate(batches)] == alone
 
 
 def test_a_signature_is_the_same_in_another_process() -> None:
-    program = "from monitor.signals.correction import signature; print(signature('Wie geht’s?', 7).to_bytes().hex())"
+    program = "from monitor.signals.correction import signature; print(signature('Wie geht’s?', 7).tobytes().hex())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == signature("Wie geht’s?", 7).to_bytes().hex()
+    assert done.stdout.strip() == signature("Wie geht’s?", 7).tobytes().hex()
 
 
 def test_stored_signatures_stay_comparable() -> None:
-    assert signature("List three rivers in France", 7).to_bytes()[:12].hex() == "a2437686793f451005000000"
+    assert signature("List three rivers in France", 7).tobytes()[:12].hex() == "a2437686793f451005000000"
 
 
-def test_a_signature_survives_storage_and_refuses_another_length() -> None:
-    made = signature("List three rivers in France")
-    assert len(made.to_bytes()) == SIZE <= 160
-    assert Signature.from_bytes(made.to_bytes()) == made
-    with pytest.raises(IntegrityError):
-        Signature.from_bytes(made.to_bytes() + b"\0")
+def test_a_signature_is_small() -> None:
+    assert signature("List three rivers in France").nbytes <= 160
 
 
 def test_other_keys_make_unrelated_signatures(rows: list[Turn]) -> None:
@@ -173,10 +166,9 @@ def test_other_keys_make_unrelated_signatures(rows: list[Turn]) -> None:
 def test_of_a_long_prompt_only_both_ends_and_the_length_are_read(rows: list[Turn]) -> None:
     long = " ".join(turn.text for turn in rows)[:16_000]
     middle = long[:6000] + "x" * 100 + long[6100:]
-    assert signature(middle) == signature(long)
-    assert signature("x" + long[1:]) != signature(long)
-    assert signature(long[:-1] + "x") != signature(long)
-    assert signature(long[:6000] + long[6001:]) != signature(long)
+    assert (signature(middle) == signature(long)).all()
+    for other in ("x" + long[1:], long[:-1] + "x", long[:6000] + long[6001:]):
+        assert (signature(other) != signature(long)).any()
     buffer, _ = pack_ends([long], END)
     assert len(buffer) <= 2 * END + 32
 

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Event, Message, Output, ToolCall
+from monitor.signals.columns import Columns
 from monitor.signals.degeneration import LENGTH_BINS, LENGTH_EDGES, Degeneration, length, length_value
-from monitor.signals.kernels_text import SCRIPTS, mostly_ascii, repeats, scripts
+from monitor.signals.kernels_text import PLAIN, REPEATS, SCRIPTS, endings, mostly_ascii, repeats, scripts
+from monitor.signals.text import pack_whole
 
 DATA = Path(__file__).parents[2] / "data"
 FAMILY = Degeneration()
@@ -105,6 +107,26 @@ def test_every_block_with_a_letter_that_fills_the_end_three_times_repeats(block:
     text = start + block * times
     if len(text.rstrip()) == len(text) and any(map(str.isalpha, block)):
         assert repeats(text)
+
+
+LOOPING = st.tuples(
+    st.text(st.sampled_from("ab <.\n"), max_size=70),
+    st.text(st.sampled_from("ab <.\n"), min_size=1),
+    st.integers(0, 40),
+).map(lambda made: made[0] + made[1] * made[2])
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(
+        LOOPING | st.text(st.sampled_from("a b"), max_size=90) | st.sampled_from(["\n" * 64, "x" * 7_000]), max_size=8
+    )
+)
+def test_the_compiled_rule_is_the_same_to_the_letter(texts: list[str]) -> None:
+    marks = np.empty(len(texts), dtype=np.int64)
+    endings(*pack_whole(texts), np.array([len(text) for text in texts], dtype=np.int64), marks)
+    assert [bool(mark & REPEATS) for mark in marks.tolist()] == [text != "" and repeats(text) for text in texts]
+    assert [bool(mark & PLAIN) for mark in marks.tolist()] == [text != "" for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -232,6 +254,6 @@ EVENTS = st.builds(event, st.none(), TEXTS, output=OUTPUTS)
 @given(st.lists(EVENTS, max_size=6), st.integers(0, 6))
 def test_batches_equal_single_events_however_they_are_split(events: list[Event], cut: int) -> None:
     rows = np.array([FAMILY.judge(e, e.output) for e in events], dtype=np.int16).reshape(-1, 5)
-    assert np.array_equal(FAMILY.judge_all(events), rows)
-    halves = [FAMILY.judge_all(events[:cut]), FAMILY.judge_all(events[cut:])]
+    assert np.array_equal(FAMILY.judge_all(Columns(events)), rows)
+    halves = [FAMILY.judge_all(Columns(events[:cut])), FAMILY.judge_all(Columns(events[cut:]))]
     assert np.array_equal(np.concatenate(halves), rows)

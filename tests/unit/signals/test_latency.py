@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Event, Load, Output, Timings
+from monitor.signals.columns import Columns
 from monitor.signals.latency import BINS, EDGES, NO_TIMING, SIGNALS, Bin, Latency, bin_of
 
 LATENCY = Latency()
@@ -60,7 +61,7 @@ def test_a_duration_on_an_edge_belongs_to_the_upper_bin(k: int) -> None:
 def test_strata_start_at_their_lower_bounds(running: int | None, prompt: int | None, stratum: str) -> None:
     judged = event(1.0, 2.0, running, prompt_tokens=prompt)
     assert names(judged)[0].split(":")[0] == stratum
-    assert tuple(LATENCY.judge_all([judged])[0]) == LATENCY.judge(judged, None)
+    assert tuple(LATENCY.judge_all(Columns([judged]))[0]) == LATENCY.judge(judged, None)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_strata_start_at_their_lower_bounds(running: int | None, prompt: int | N
 def test_what_is_missing_is_counted_as_such(judged: Event, missing: set[int], reason: str) -> None:
     row = LATENCY.judge(judged, None)
     assert {k for k, cell in enumerate(row) if cell == NO_TIMING} == missing, reason
-    assert tuple(LATENCY.judge_all([judged])[0]) == row
+    assert tuple(LATENCY.judge_all(Columns([judged]))[0]) == row
 
 
 def test_time_per_token_leaves_the_first_token_out() -> None:
@@ -127,6 +128,6 @@ EVENTS = st.builds(
 @given(st.lists(EVENTS, max_size=6), st.integers(0, 6))
 def test_batches_equal_single_events_however_they_are_split(events: list[Event], cut: int) -> None:
     rows = np.array([LATENCY.judge(e, e.output) for e in events], dtype=np.int16).reshape(-1, 3)
-    assert np.array_equal(LATENCY.judge_all(events), rows)
-    halves = [LATENCY.judge_all(events[:cut]), LATENCY.judge_all(events[cut:])]
+    assert np.array_equal(LATENCY.judge_all(Columns(events)), rows)
+    halves = [LATENCY.judge_all(Columns(events[:cut])), LATENCY.judge_all(Columns(events[cut:]))]
     assert np.array_equal(np.concatenate(halves), rows)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from monitor.errors import PlanError
 from monitor.model import Event, Output, ToolCall
 from monitor.plan import PatternRule, Where
+from monitor.signals.columns import Columns
 from monitor.signals.patterns import Patterns
 from monitor.signals.validators import Validators
 
@@ -61,7 +62,7 @@ def test_a_rule_speaks_only_of_the_requests_its_where_matches() -> None:
 def test_without_rules_there_are_no_columns() -> None:
     family = Patterns((), tagged)
     assert family.definitions == ()
-    assert family.judge_all([event("x")] * 3).shape == (3, 0)
+    assert family.judge_all(Columns([event("x")] * 3)).shape == (3, 0)
 
 
 @pytest.mark.parametrize("expression", ["(", "(?=a)", r"(a)\1"])
@@ -138,6 +139,6 @@ def test_batches_equal_single_events_however_they_are_split(events: list[Event],
     for family in families:
         rows = np.array([family.judge(e, e.output) for e in events], dtype=np.int16)
         rows = rows.reshape(len(events), len(family.definitions))
-        assert np.array_equal(family.judge_all(events), rows)
-        halves = [family.judge_all(events[:cut]), family.judge_all(events[cut:])]
+        assert np.array_equal(family.judge_all(Columns(events)), rows)
+        halves = [family.judge_all(Columns(events[:cut])), family.judge_all(Columns(events[cut:]))]
         assert np.array_equal(np.concatenate(halves), rows)

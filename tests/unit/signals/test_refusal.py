@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from monitor.model import Event, Output, ToolCall
+from monitor.signals.columns import Columns
 from monitor.signals.refusal import CAP, CELLS, MOST, Refusal, RefusalWeights, slots
 from monitor.training.corpus import Completion, completions
 
@@ -46,12 +47,12 @@ def test_any_split_into_batches_gives_what_each_output_gets_alone(refusal: Refus
     random.Random(3).shuffle(events)
     alone = [refusal.judge(one, one.output) for one in events]
     for size in (1, 7, 256, len(events)):
-        batches = [refusal.judge_all(events[at : at + size]) for at in range(0, len(events), size)]
+        batches = [refusal.judge_all(Columns(events[at : at + size])) for at in range(0, len(events), size)]
         assert np.concatenate(batches).tolist() == [list(row) for row in alone]
 
 
 def test_an_empty_batch_has_no_rows(refusal: Refusal) -> None:
-    assert refusal.judge_all([]).shape == (0, 1)
+    assert refusal.judge_all(Columns([])).shape == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Event, Expected, Output, ToolCall
+from monitor.signals.columns import Columns
 from monitor.signals.score import (
     DIFFERENCE_GRID,
     GRID,
@@ -162,7 +163,7 @@ def test_rounding_keeps_the_mean(score: float) -> None:
 
 def test_another_seed_rounds_other_events_up() -> None:
     events = [event(id=f"{k}", score=0.53) for k in range(64)]
-    rows = [Score(refused, seed).judge_all(events).ravel().tolist() for seed in (1, 2)]
+    rows = [Score(refused, seed).judge_all(Columns(events)).ravel().tolist() for seed in (1, 2)]
     assert rows[0] != rows[1]
 
 
@@ -213,6 +214,6 @@ EVENTS = st.builds(
 @given(st.lists(EVENTS, max_size=6), st.integers(0, 6))
 def test_batches_equal_single_events_however_they_are_split(events: list[Event], cut: int) -> None:
     rows = np.array([SCORE.judge(e, e.output) for e in events], dtype=np.int16).reshape(-1, 1)
-    assert np.array_equal(SCORE.judge_all(events), rows)
-    halves = [SCORE.judge_all(events[:cut]), SCORE.judge_all(events[cut:])]
+    assert np.array_equal(SCORE.judge_all(Columns(events)), rows)
+    halves = [SCORE.judge_all(Columns(events[:cut])), SCORE.judge_all(Columns(events[cut:]))]
     assert np.array_equal(np.concatenate(halves), rows)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Event, JsonSchemaFormat, Output, ResponseFormat, Sampling, ToolCall
+from monitor.signals.columns import Columns
 from monitor.signals.schema_cache import Compiling
 from monitor.signals.structure import Structure, explain
 
@@ -285,8 +286,8 @@ EVENTS = st.builds(
 def test_batches_equal_single_events_however_they_are_split(events: list[Event], cut: int) -> None:
     family = Structure()
     rows = np.array([Structure().judge(e, e.output) for e in events], dtype=np.int16).reshape(-1, 3)
-    assert np.array_equal(family.judge_all(events), rows)
-    halves = [family.judge_all(events[:cut]), family.judge_all(events[cut:])]
+    assert np.array_equal(family.judge_all(Columns(events)), rows)
+    halves = [family.judge_all(Columns(events[:cut])), family.judge_all(Columns(events[cut:]))]
     assert np.array_equal(np.concatenate(halves), rows)
 
 
@@ -341,4 +342,4 @@ def test_the_cache_stays_bounded_and_forgets_nothing_that_is_in_use() -> None:
 def test_many_schemas_beyond_the_cache_are_judged_alike() -> None:
     family = Structure()
     events = [event({"const": k}, output=Output(text=f"{k}")) for k in range(1_500)] * 2
-    assert set(map(tuple, family.judge_all(events).tolist())) == {(0, 0, 3)}
+    assert set(map(tuple, family.judge_all(Columns(events)).tolist())) == {(0, 0, 3)}
