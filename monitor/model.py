@@ -55,6 +55,7 @@ class JsonSchemaFormat(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
 
     schema: msgspec.Raw
     name: str | None = None
+    strict: bool | None = None
 
 
 class ResponseFormat(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -65,13 +66,20 @@ class ResponseFormat(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Sampling(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Decoding parameters of the request; absent means the server's default."""
+    """Decoding parameters of the request; absent means the server's default.
+
+    `repetition_penalty` is no parameter of OpenAI's; engines know it by this name or as `repeat_penalty`.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
     max_tokens: int | None = None
     tool_choice: str | None = None
+    stop: str | tuple[str, ...] | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
 
 
 class Timings(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 import xxhash
 
+from monitor.dialects.mapping import InputRule
 from monitor.model import QuantFormat
 
 GATING = ("schema", "tool_call", "refusal", "score")
@@ -38,17 +39,32 @@ class SliceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gates: bool = True
 
 
+class PriceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a million tokens cost, in and out, in the currency of `money_per_day`."""
+
+    input: float = 0.0
+    output: float = 0.0
+
+
 class ArmRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a build's replays come from. `quantization` names a torchao format of the transformers backend.
 
-    `same_build` says that an in-process quantization stands for the served build.
+    `same_build` says that an in-process quantization stands for the served build. From `url` on the keys are the
+    openai backend's; the token's value is read from the named environment variable, and days are UTC's.
     """
 
-    backend: Literal["transformers", "recorded"] = "transformers"
+    backend: Literal["transformers", "openai", "recorded"] = "transformers"
     model: str = ""
     dtype: Literal["float32", "bfloat16"] = "float32"
     quantization: str | None = None
     same_build: bool = False
+    url: str = ""
+    token_env: str | None = None
+    timeout: str = "30s"
+    concurrency: int = 4
+    tokens_per_day: int | None = None
+    price_per_million: PriceRule | None = None
+    money_per_day: float | None = None
 
 
 class VariantRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,11 +181,15 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deployments: dict[str, DeploymentRule] = {}
     text: str = "7d"
     webhooks: tuple[WebhookRule, ...] = ()
+    input: InputRule = InputRule()
 
     @property
     def digest(self) -> str:
         """Sixteen hex digits that name this plan; equal plans, however written, have equal digests."""
-        return xxhash.xxh3_64_hexdigest(msgspec.json.encode(self, order="deterministic"))
+        said = msgspec.to_builtins(self, order="deterministic")
+        if self.input == InputRule():
+            del said["input"]  # plans are older than this key, and one that does not use it keeps its name
+        return xxhash.xxh3_64_hexdigest(msgspec.json.encode(said))
 
     @property
     def open(self) -> bool:
@@ -184,6 +204,16 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def deployment(self, name: str) -> DeploymentRule | None:
         """The rule of a deployment: its own, the default one under an open plan, else None (unknown)."""
         return self.deployments.get(name) if self.deployments else DeploymentRule()
+
+    def home(self, variant: str) -> str | None:
+        """The deployment of a request whose log names none: the one that has its variant, else the only one.
+
+        Under an open plan it is called `default`; None if there are several and none of them has the variant.
+        """
+        if not self.deployments:
+            return "default"
+        having = [name for name, rule in self.deployments.items() if variant in rule.variants]
+        return next(iter(having or (self.deployments if len(self.deployments) == 1 else ())), None)
 
 
 def seconds(duration: str) -> float:

@@ -6,17 +6,20 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 import re2
 import yaml
 
+from monitor.dialects.mapping import problems as mapping_problems
 from monitor.errors import PlanError
 from monitor.evidence.budget import per_second
 from monitor.model import QuantFormat
 from monitor.plan import DeploymentRule, Plan, seconds
 from monitor.watch import Watch
+from services.planarms import arm_problems
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`(?: - at `(?P<path>[^`]*)`)?")
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
@@ -98,6 +101,8 @@ def _explained(message: str, node: Any, data: Any) -> PlanError:
     path = _concrete(data, _steps(at["path"] if at else "$"), message)
     said = _AT.sub("", message)
     key = path[-1] if path else ""
+    if said.startswith("Invalid enum value"):
+        said += f"; allowed: {', '.join(map(str, _choices(path)))}"
     return PlanError(f"`{key}`: {said}" if key else said, key=key, line=_line(node, path))
 
 
@@ -142,15 +147,26 @@ def _complains(data: Any, message: str) -> bool:
     return False
 
 
-def _allowed(path: list[str]) -> tuple[str, ...]:
-    """The keys that the plan's shape has at a path."""
+def _shape(path: list[str]) -> Any:
+    """The type that stands at a path of the plan."""
     shape: Any = Plan
     for step in path:
+        shape = _member(shape, listed=step.isdigit() or step == "...")
         if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
             shape = {f.encode_name: f.type for f in msgspec.structs.fields(shape)}.get(step)
         else:
             shape = _inner(shape)
-        shape = _struct_of(shape)
+    return _member(shape, listed=False)
+
+
+def _choices(path: list[str]) -> tuple[Any, ...]:
+    """The values that may stand at a path where only some may."""
+    return tuple(choice for choice in getattr(_shape(path), "__args__", ()) if choice is not None)
+
+
+def _allowed(path: list[str]) -> tuple[str, ...]:
+    """The keys that the plan's shape has at a path."""
+    shape = _shape(path)
     if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
         return tuple(f.encode_name for f in msgspec.structs.fields(shape))
     fields = getattr(shape, "__dataclass_fields__", {})
@@ -162,12 +178,12 @@ def _inner(shape: Any) -> Any:
     return arguments[-1] if arguments and arguments[-1] is not Ellipsis else (arguments[0] if arguments else None)
 
 
-def _struct_of(shape: Any) -> Any:
-    """Of `X | None` the X."""
-    arguments = getattr(shape, "__args__", ())
-    if type(None) in arguments:
-        return next(a for a in arguments if a is not type(None))
-    return shape
+def _member(shape: Any, *, listed: bool) -> Any:
+    """Of a union the member that a list, or else a mapping or value, is read as; of `X | None` the X."""
+    if get_origin(shape) not in (Union, UnionType):
+        return shape
+    members = sorted(get_args(shape), key=lambda each: each in (str, type(None)))
+    return next((each for each in members if (get_origin(each) is tuple) == listed), members[0])
 
 
 def _line(node: Any, path: list[str]) -> int | None:
@@ -198,6 +214,7 @@ def _problems(plan: Plan) -> Iterator[tuple[list[str], str]]:
     """What a plan of the right shape may still get wrong: (path, sentence)."""
     if plan.text != "none":
         yield from _duration(["text"], plan.text)
+    yield from ((["input", "mapping", *keys], said) for keys, said in mapping_problems(plan.input.mapping))
     names: set[str] = set()
     for name, rule in plan.deployments.items():
         yield from _deployment(["deployments", name], name, rule, plan)
@@ -223,6 +240,9 @@ def _deployment(path: list[str], name: str, rule: DeploymentRule, plan: Plan) ->
             f"`reference` names `{rule.reference}`; allowed: {', '.join(rule.variants) or 'a variant'}",
         )
     yield from _slices(path, rule)
+    for variant, known in rule.variants.items():
+        if known.arm is not None:
+            yield from arm_problems([*path, "variants", variant, "arm"], known.arm)
     for key in ("wrong_fail", "wrong_pass"):
         yield from _within([*path, "budget", key], key, getattr(rule.budget, key), 0, 1)
     for key in ("false_pages", "tickets"):

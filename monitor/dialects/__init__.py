@@ -1,0 +1,1 @@
+"""Log formats other than the native one, one a file, and the reader that turns their lines into native events."""
