@@ -7,7 +7,7 @@ Durations are written as `5s`, `10m`, `7d`; shares and rates as numbers in [0, 1
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import xxhash
@@ -88,6 +88,14 @@ class PatternRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     where: Where = Where()
 
 
+class SchemaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON Schema that answers to some requests must follow although the requests do not say so."""
+
+    name: str
+    schema: dict[str, Any]
+    where: Where = Where()
+
+
 class SignalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much harm of a signal is accepted, as a difference of rates or mean scores, and whether it gates.
 
@@ -148,7 +156,9 @@ class PolicyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DeploymentRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One product endpoint. `reference` names the variant that the others are measured against.
 
-    `unit_turns` are the weights with which the first, second, … turn of a conversation is drawn as its unit.
+    Of `schemas` the first whose `where` holds counts, for requests that demand no structure of their own; `validators`
+    are a team's own checks, by their installed names. `unit_turns` are the weights with which the first, second, …
+    turn of a conversation is drawn as its unit.
     """
 
     variants: dict[str, VariantRule] = {}
@@ -160,6 +170,8 @@ class DeploymentRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slices: tuple[SliceRule, ...] = ()
     signals: dict[str, SignalRule] = {}
     patterns: tuple[PatternRule, ...] = ()
+    schemas: tuple[SchemaRule, ...] = ()
+    validators: tuple[str, ...] = ()
     shadow: ShadowRule = ShadowRule()
     correction: CorrectionRule = CorrectionRule()
     joins: JoinRule = JoinRule()

@@ -24,6 +24,7 @@ from monitor.signals.patterns import Patterns
 from monitor.signals.refusal import Refusal
 from monitor.signals.score import Score
 from monitor.signals.structure import Structure
+from monitor.signals.validators import Validators, registered
 from monitor.slices import Slicer, matches
 
 TRAFFIC = sealed(Definition(signal="traffic", family="traffic", cells=("requests",)))
@@ -56,12 +57,13 @@ class Watch:
         refusals = refusal or Refusal()
         scores = Score(lambda event, output: _refused(refusals, event, output), rule.seed, b"refusal")
         self.families: tuple[Family, ...] = (
-            Structure(),
+            Structure(rule.schemas, matches),
             Patterns(rule.patterns, matches),
             refusals,
             Latency(),
             Degeneration(),
             scores,
+            Validators(tuple(map(registered, rule.validators))),
         )
         self.judge = Judge(self.families, {"score": scores.value, "length": lambda _, output: length_value(output)})
         joins = seconds(rule.joins.horizon)

@@ -18,8 +18,10 @@ from monitor.errors import PlanError
 from monitor.evidence.budget import per_second
 from monitor.model import QuantFormat
 from monitor.plan import DeploymentRule, Plan, seconds
+from monitor.signals.schema_cache import compiled
 from monitor.watch import Watch
 from services.planarms import arm_problems
+from services.validators import install
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`(?: - at `(?P<path>[^`]*)`)?")
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
@@ -266,7 +268,21 @@ def _deployment(path: list[str], name: str, rule: DeploymentRule, plan: Plan) ->
                 [*path, "patterns", str(index), "expression"],
                 f"pattern `{pattern.name}` is no regular expression (RE2)",
             )
+    yield from _checks(path, rule)
     yield from _signals(path, name, rule, plan)
+
+
+def _checks(path: list[str], rule: DeploymentRule) -> Iterator[tuple[list[str], str]]:
+    """Schemas that cannot be compiled, and validators that cannot be loaded."""
+    for index, schema in enumerate(rule.schemas):
+        if compiled(schema.schema) is None:
+            yield [*path, "schemas", str(index), "schema"], f"schema `{schema.name}` is no JSON Schema"
+    for index, validator in enumerate(rule.validators):
+        if rule.validators.index(validator) != index:
+            yield [*path, "validators", str(index)], f"validator `{validator}` is named twice"
+        problem = install(validator)
+        if problem is not None:
+            yield [*path, "validators", str(index)], problem
 
 
 def _signals(path: list[str], name: str, rule: DeploymentRule, plan: Plan) -> Iterator[tuple[list[str], str]]:

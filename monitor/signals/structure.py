@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 import orjson
 
-from monitor.model import NO_TOOLS, Definition, Event, Output, ResponseFormat, ToolCall
+from monitor.model import NO_TOOLS, Definition, Event, JsonSchemaFormat, Output, ResponseFormat, ToolCall
+from monitor.plan import SchemaRule, Where
 from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, sealed
 from monitor.signals.schema_cache import Compiling, IsValid, compiled, first_error, holds, schema_check
@@ -35,6 +36,7 @@ _PARSES, _VALID, _INVALID = _packed(OK, NO_SCHEMA), _packed(OK, OK), _packed(OK,
 _loads = orjson.loads
 _Tools = dict[str, IsValid | None]
 Failure = tuple[str, str]
+Matches = Callable[[Event, Where], bool]
 
 
 def _parameters(raw: bytes) -> dict[str, Any]:
@@ -60,42 +62,53 @@ def _tool_checks(raw: bytes) -> _Tools:
 class Structure:
     """Three signals: `json` (it parses), `schema` (it is valid) and `tool_call` (offered tool, valid arguments).
 
+    A request that demands no structure of its own is held to the first of `rules` that it `matches`, if any.
+
     What was not demanded is `no_schema`; so is a schema that cannot be compiled. Output that does not parse
     violates its schema too, however it came about (cut off by length included). Tools without a call are
     `no_call` unless the request required one. JSON means what `orjson` takes: no NaN, at most 1,024 levels deep.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Sequence[SchemaRule] = (), matches: Matches = lambda event, where: True) -> None:
+        self._rules = tuple((rule.where, _demand(rule)) for rule in rules)
+        self._matches = matches
+        content = (msgspec.json.encode(rules, order="deterministic"),) if rules else ()
         self._schemas: Compiling[IsValid | None] = Compiling(schema_check)
         self._tools: Compiling[_Tools] = Compiling(_tool_checks)
         self.definitions: tuple[Definition, ...] = tuple(
-            sealed(Definition(signal, "structure", cells, yes=("bad",), no=("ok",)))
+            sealed(Definition(signal, "structure", cells, yes=("bad",), no=("ok",)), *content)
             for signal, cells in (("json", _CELLS[:4]), ("schema", _CELLS[:4]), ("tool_call", _CELLS))
         )
 
     def judge(self, event: Event, output: Output | None) -> tuple[int, ...]:
-        return _ROW[self._code(event, output)]
+        return _ROW[self._code(event, self._wanted(event), output)]
+
+    def _wanted(self, event: Event) -> ResponseFormat | None:
+        """The structure that the answer's text must have."""
+        if event.response_format is not None or event.tools is not NO_TOOLS:
+            return event.response_format
+        return next((wanted for where, wanted in self._rules if self._matches(event, where)), None)
 
     def judge_all(self, columns: Columns) -> Cells:
         events = columns.events
-        codes = self._texts(events)
+        asked = map(self._wanted, events) if self._rules else (event.response_format for event in events)
+        codes = self._texts(events, list(asked))
         offers = [row for row, event in enumerate(events) if event.tools is not NO_TOOLS]
         for row in offers:
             event = events[row]
             codes[row] += self._calls(event, event.tools, event.output) - NO_SCHEMA
         return _ROWS.take(np.array(codes, dtype=np.intp), axis=0)
 
-    def _texts(self, events: Sequence[Event]) -> list[int]:
+    def _texts(self, events: Sequence[Event], demands: Sequence[ResponseFormat | None]) -> list[int]:
         """The packed cells of the outputs, tools aside; what has a schema and a text goes step by step for all."""
         codes = [_NOTHING] * len(events)
         plain: list[int] = []
         schemas: list[msgspec.Raw] = []
         texts: list[str] = []
-        for row, event in enumerate(events):
-            wanted = event.response_format
+        for row, wanted in enumerate(demands):
             if wanted is None:
                 continue
-            form, output = wanted.json_schema, event.output
+            form, output = wanted.json_schema, events[row].output
             if form is not None and output is not None and output.text and wanted.type == "json_schema":
                 plain.append(row)
                 schemas.append(form.schema)
@@ -111,9 +124,8 @@ class Structure:
             codes[row] = _PARSES if valid is None else _VALID if holds(valid, value) else _INVALID
         return codes
 
-    def _code(self, event: Event, output: Output | None) -> int:
+    def _code(self, event: Event, wanted: ResponseFormat | None, output: Output | None) -> int:
         """The three cells packed into one number: json * 20 + schema * 5 + tool_call."""
-        wanted = event.response_format
         code = _NOTHING if wanted is None or wanted.type not in _JSON else self._text(wanted, output)
         tools = event.tools
         return code if tools is NO_TOOLS else code - NO_SCHEMA + self._calls(event, tools, output)
@@ -144,6 +156,11 @@ class Structure:
             return NO_CALL if choice in _OPTIONAL else BAD
         found = [_call(offered, call) for call in output.tool_calls]
         return found[0] if len(found) == 1 else max(found, key=_WORST.__getitem__)
+
+
+def _demand(rule: SchemaRule) -> ResponseFormat:
+    schema = msgspec.Raw(msgspec.json.encode(rule.schema))
+    return ResponseFormat("json_schema", JsonSchemaFormat(schema, rule.name))
 
 
 def _call(offered: _Tools, call: ToolCall) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from monitor.errors import PlanError
 from monitor.model import Definition, Event, Output
 from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, one_by_one, sealed
@@ -22,6 +23,22 @@ class Validator(Protocol):
     def name(self) -> str: ...
 
     def valid(self, event: Event, output: Output) -> bool | None: ...
+
+
+_REGISTERED: dict[str, Validator] = {}
+
+
+def register(validator: Validator) -> None:
+    """Makes a validator known by its name, for every watch of this process made from now on."""
+    _REGISTERED[validator.name] = validator
+
+
+def registered(name: str) -> Validator:
+    """The validator of that name; `PlanError` if none was registered."""
+    try:
+        return _REGISTERED[name]
+    except KeyError:
+        raise PlanError(f"no validator is called {name!r}", key="validators") from None
 
 
 class Validators:

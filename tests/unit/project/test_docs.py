@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import yaml
 
+from monitor.dialects.mapping import InputRule, LoadRule, MappingRule, Place, TimingsRule
 from monitor.model import Event, Feedback, QuantFormat, ScoreReport
 from monitor.plan import (
     ArmRule,
@@ -23,8 +24,10 @@ from monitor.plan import (
     PatternRule,
     Plan,
     PolicyRule,
+    PriceRule,
     ShadowRule,
     SignalRule,
+    SchemaRule,
     SliceRule,
     VariantRule,
     WebhookRule,
@@ -42,6 +45,8 @@ SECTIONS: dict[str, type] = {
     "## A variant": VariantRule,
     "### Its format": QuantFormat,
     "### Its arm": ArmRule,
+    "### Its price per million": PriceRule,
+    "## A schema": SchemaRule,
     "## A slice": SliceRule,
     "### Its conditions": Where,
     "## A signal": SignalRule,
@@ -52,6 +57,11 @@ SECTIONS: dict[str, type] = {
     "## Budget": BudgetRule,
     "## Policy": PolicyRule,
     "## A webhook": WebhookRule,
+    "## Input": InputRule,
+    "### Its mapping": MappingRule,
+    "### Its timings": TimingsRule,
+    "### Its load": LoadRule,
+    "### A place": Place,
 }
 RECORDS: dict[str, type] = {"## A request": Event, "## A score, later": ScoreReport, "## Feedback": Feedback}
 WORDS = {"none": None, "empty": (), "see below": ..., "see above": ..., "by signal": None, "required": "required"}

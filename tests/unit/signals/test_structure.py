@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Event, JsonSchemaFormat, Output, ResponseFormat, Sampling, ToolCall
+from monitor.plan import SchemaRule, Where
 from monitor.signals.columns import Columns
 from monitor.signals.schema_cache import Compiling
 from monitor.signals.structure import Structure, explain
+from monitor.slices import matches
 
 DATA = Path(__file__).parents[2] / "data"
 TYPES = {"dict": "object", "float": "number", "tuple": "array"}
@@ -343,3 +345,35 @@ def test_many_schemas_beyond_the_cache_are_judged_alike() -> None:
     family = Structure()
     events = [event({"const": k}, output=Output(text=f"{k}")) for k in range(1_500)] * 2
     assert set(map(tuple, family.judge_all(Columns(events)).tolist())) == {(0, 0, 3)}
+
+
+ORDER = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+ROUTES = (
+    SchemaRule("order", ORDER, Where(tags={"route": "order"})),
+    SchemaRule("late", {"type": "array"}, Where(tags={"route": ["order", "list"]})),  # type: ignore[dict-item]
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "expected"),
+    [
+        ('{"city": "Oslo"}', {"tags": {"route": "order"}}, ("ok", "ok", "no_schema")),
+        ('{"town": "Oslo"}', {"tags": {"route": "order"}}, ("ok", "bad", "no_schema")),
+        ("Oslo", {"tags": {"route": "order"}}, ("bad", "bad", "no_schema")),
+        ("[]", {"tags": {"route": "list"}}, ("ok", "ok", "no_schema")),
+        ("Oslo", {"tags": {"route": "chat"}}, ("no_schema", "no_schema", "no_schema")),
+        ("Oslo", {}, ("no_schema", "no_schema", "no_schema")),
+        ("[]", {"tags": {"route": "order"}, "schema": {"type": "array"}}, ("ok", "ok", "no_schema")),
+        ("Oslo", {"tags": {"route": "order"}, "tools": [tool("f")]}, ("no_schema", "no_schema", "no_call")),
+    ],
+)
+def test_a_route_s_schema_holds_where_none_is_demanded(text: str, fields: Any, expected: tuple[str, ...]) -> None:
+    family = Structure(ROUTES, matches)
+    asked = event(fields.pop("schema", None), output=Output(text=text), **fields)
+    rows = [family.judge(asked, asked.output), tuple(family.judge_all(Columns([asked]))[0])]
+    assert [tuple(d.cells[c] for d, c in zip(family.definitions, row, strict=True)) for row in rows] == [expected] * 2
+
+
+def test_another_route_schema_begins_another_series() -> None:
+    digests = [tuple(d.digest for d in Structure(rules, matches).definitions) for rules in ((), ROUTES, ROUTES[:1])]
+    assert len(set(digests)) == 3
