@@ -35,6 +35,13 @@ def position_strata(context: int, tokens: int) -> NDArray[np.intp]:
     return np.searchsorted(POSITIONS, context + np.arange(tokens), side="right")
 
 
+def _support(scores: TokenScores) -> NDArray[np.int32]:
+    """Which tokens a distribution is of: those that were kept, or all."""
+    if scores.support is not None:
+        return scores.support
+    return np.broadcast_to(np.arange(scores.distribution.shape[1], dtype=np.int32), scores.distribution.shape)
+
+
 def _whole_kl(reference: TokenScores, build: TokenScores) -> Floats:
     p = reference.distribution.astype(np.float64)
     q = build.distribution.astype(np.float64)
@@ -56,14 +63,14 @@ def kl(reference: TokenScores, build: TokenScores) -> Floats:
     Exact where whole distributions were kept. Otherwise over the tokens that both kept, all others lumped into
     one: that never overstates it, and misses only what moved among improbable tokens.
     """
-    if reference.support is None or build.support is None:
+    if reference.support is None and build.support is None:
         each = _whole_kl(reference, build)
     else:
         rows = zip(
             reference.distribution.astype(np.float64),
             build.distribution.astype(np.float64),
-            reference.support,
-            build.support,
+            _support(reference),
+            _support(build),
             strict=True,
         )
         each = np.array([_shared_kl(*row) for row in rows])
@@ -74,6 +81,12 @@ def _shares(strata: NDArray[np.integer], differs: NDArray[np.bool_], count: int)
     tokens = np.bincount(strata, minlength=count)
     moved = np.bincount(strata[differs], minlength=count)
     return tuple((int(all_), int(some)) for all_, some in zip(tokens, moved, strict=True))
+
+
+def _rarity_shares(reference: TokenScores, differs: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    if reference.rarity is None:
+        return ()
+    return _shares(reference.rarity.astype(np.intp), differs, len(MASSES) + 1)
 
 
 def same_answer(first: Output, second: Output) -> bool:
@@ -101,6 +114,6 @@ def compare(reference: TokenScores | None, build: TokenScores | None, flipped: b
         first_divergence=int(differs.argmax()) if differs.any() else None,
         flipped=flipped,
         by_position=_shares(position_strata(reference.context, tokens), differs, len(POSITIONS) + 1),
-        by_rarity=_shares(reference.rarity.astype(np.intp), differs, len(MASSES) + 1),
+        by_rarity=_rarity_shares(reference, differs),
         by_structure=(structural, int((differs & reference.structural).sum())),
     )

@@ -33,8 +33,9 @@ class ArmResult:
     """What one arm of a pair gave: an output with its outcomes, or the reason why there is none.
 
     Exactly one of `output` and `missing` is None. `outcomes` is empty where `missing` is set. `fidelity` compares
-    this arm with the first reference replay on the logged tokens; it is None for the reference itself and where
-    nothing was logged. `seconds` is the share of the batch's wall time that this replay took.
+    this arm with the first reference replay on the logged tokens; it is None for the reference itself, where
+    nothing was logged, and where the two were not replayed in one batch. `seconds` is the share of the batch's wall
+    time that this replay took.
     """
 
     pair_id: str
@@ -65,9 +66,30 @@ class ReplayQueue(Protocol):
         """
         ...
 
+    def postpone(self, pair_ids: Sequence[str], seconds: float) -> None:
+        """Gives tasks back without an attempt; nobody is given them for `seconds`. Their filled arms stay filled.
+
+        Pairs that are done or unknown are ignored.
+        """
+        ...
+
     def release(self, pair_ids: Sequence[str], reason: str) -> None:
         """Gives tasks back at once with one more attempt; after too many the store quarantines them.
 
         `reason` is a short constant without any text of the request. Pairs that are done or unknown are ignored.
         """
+        ...
+
+
+class Spending(Protocol):
+    """What arms have spent today, kept where every worker sees it, by UTC's days. May raise `Retry`."""
+
+    def reserve(
+        self, arm: str, tokens: int, micros: int, *, daily_tokens: float, daily_micros: float
+    ) -> tuple[int, int, int]:
+        """The day, and the tokens and millionths that an arm gets of those it wants; what it gets counts as spent."""
+        ...
+
+    def give_back(self, arm: str, day: int, tokens: int, micros: int) -> None:
+        """Takes back what was reserved on a day and not used."""
         ...

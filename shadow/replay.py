@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import msgspec
 
 from monitor.model import Event, Message, Output, Sampling
-from shadow.backends.backend import Backend, Request, TokenScores
-from shadow.errors import NotReplayable, Retry
+from shadow.backends.backend import Backend, RemoteBackend, Request, TokenScores
+from shadow.errors import EngineFault, Later, NotReplayable, Retry, Unanswered
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,8 @@ def _response_format(event: Event) -> dict[str, object] | None:
             schema = msgspec.json.decode(asked.json_schema.schema)
         except msgspec.MsgspecError:
             raise NotReplayable("a response format that is no JSON") from None
-        parsed["json_schema"] = {"name": asked.json_schema.name, "schema": schema}
+        strict = {} if asked.json_schema.strict is None else {"strict": asked.json_schema.strict}
+        parsed["json_schema"] = {"name": asked.json_schema.name, "schema": schema, **strict}
     return parsed
 
 
@@ -80,13 +81,15 @@ class Job:
 class Answer:
     """What one build made of one job: the answer (or why there is none), its scores of the logged one, seconds.
 
-    Of `output`, `refusal` (this request has no replay) and `failure` (the backend failed on it) one is set.
+    Of `output`, `refusal` (this request has no replay), `failure` (the backend failed on it) and `later` (it was not
+    asked; in how many seconds it may be) one is set.
     """
 
     output: Output | None = None
     scores: TokenScores | None = None
     refusal: str | None = None
     failure: str | None = None
+    later: float | None = None
     seconds: float = 0.0
 
 
@@ -112,7 +115,10 @@ def second_answers(backend: Backend, jobs: Sequence[Job], clock: Clock) -> list[
     """The same build once more, arranged otherwise and without the shortcut: what differs from the first is noise.
 
     Order is reversed and a row added, so that no job sits in the batch it sat in before; every token is decoded.
+    A server arranges its requests itself, and is not asked for more than is wanted.
     """
+    if isinstance(backend, RemoteBackend):
+        return answers(backend, jobs[::-1], clock)[::-1]
     return answers(_Plain(backend), [*reversed(jobs), jobs[0]], clock)[: len(jobs)][::-1] if jobs else []
 
 
@@ -132,8 +138,20 @@ def _batch(backend: Backend, jobs: Sequence[Job], clock: Clock) -> list[Answer]:
     outputs = backend.generate(requests, scores) if taken else []
     seconds = (clock() - started) / max(1, len(taken))
     for number, output, score in zip(taken, outputs, scores, strict=True):
-        found[number] = Answer(output, score, seconds=seconds)
+        found[number] = _answer(output, score, seconds)
     return [found[number] for number in range(len(jobs))]
+
+
+def _answer(given: Output | Unanswered, scores: TokenScores | None, seconds: float) -> Answer:
+    match given:
+        case NotReplayable():
+            return Answer(refusal=given.reason, seconds=seconds)
+        case EngineFault():
+            return Answer(failure=given.reason, seconds=seconds)
+        case Later():
+            return Answer(later=given.seconds)
+        case _:
+            return Answer(given, scores, seconds=seconds)
 
 
 def _one(backend: Backend, job: Job, clock: Clock) -> Answer:
@@ -158,7 +176,9 @@ class _Plain:
     def check(self, request: Request) -> None:
         self.backend.check(request)
 
-    def generate(self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None) -> list[Output]:
+    def generate(
+        self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None
+    ) -> Sequence[Output | Unanswered]:
         return self.backend.generate(requests)
 
     def score(self, requests: Sequence[Request], outputs: Sequence[Output | None]) -> list[TokenScores | None]:

@@ -6,27 +6,32 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event as Stop
 
 from monitor.model import Arm, Event, Missing
-from shadow.backends.backend import Backend
+from shadow.backends.backend import Backend, RemoteBackend
 from shadow.errors import NotReplayable, Retry
 from shadow.fidelity import compare, same_answer
 from shadow.ports import ArmResult, Judge, ReplayQueue, ReplayTask
 from shadow.replay import Answer, Clock, Job, answers, request_of, second_answers
 
 REFERENCE = "reference"
+REMOTE_SHARE = 0.75
+"""The share of a lease that servers get: the rest is for judging and keeping what they said."""
 _log = logging.getLogger(__name__)
 _Arms = dict[tuple[str, Arm], Answer]
+_Wanted = list[tuple[str, Arm]]
 
 
 @dataclass(slots=True)
 class _Done:
-    """What becomes of one batch: results to keep, and pairs to give back by reason."""
+    """What becomes of one batch: results to keep, pairs to give back by reason, and pairs that wait, by seconds."""
 
     results: list[ArmResult] = field(default_factory=list)
     released: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    waiting: dict[float, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 class ShadowWorker:
@@ -35,7 +40,9 @@ class ShadowWorker:
     `arms` maps (deployment, variant) to the build that stands for the served one, and (deployment, "reference")
     to the full-precision build; one backend may appear under several keys and then runs larger batches.
     `max_tokens` bounds answers per deployment (256 where absent). A batch must be done within `lease` seconds:
-    keep `limit` small enough. `judge` must give the same outcomes on every call.
+    keep `limit` small enough; servers are told when they have to be done. Servers are asked beside each other and
+    beside the builds in this process, and an arm that fails or waits holds up no other. `judge` must give the same
+    outcomes on every call.
     """
 
     def __init__(
@@ -91,6 +98,9 @@ class ShadowWorker:
         for reason, pair_ids in done.released.items():
             _log.warning("released %d replays: %s", len(pair_ids), reason)
             self.queue.release(pair_ids, reason)
+        for seconds, pair_ids in done.waiting.items():
+            _log.info("%d replays wait for %.0f s", len(pair_ids), seconds)
+            self.queue.postpone(pair_ids, seconds)
         return len(tasks)
 
     def _job(self, task: ReplayTask, done: _Done) -> Job | None:
@@ -107,35 +117,58 @@ class ShadowWorker:
         return None
 
     def _ask(self, tasks: Sequence[ReplayTask], jobs: Mapping[str, Job]) -> _Arms:
-        """Every arm of every task, one pass per backend and kind of arm."""
-        passes: dict[tuple[int, bool], list[tuple[Backend, str, Arm]]] = defaultdict(list)
+        """Every arm of every task, one pass per backend and kind of arm; servers in threads of their own."""
+        passes: dict[int, dict[bool, _Wanted]] = defaultdict(lambda: defaultdict(list))
+        backends: dict[int, Backend] = {}
         for task in tasks:
             for arm in task.arms:
                 backend = self._backend(task, arm)
                 if backend is not None:
-                    passes[id(backend), arm is Arm.SECOND].append((backend, task.pair_id, arm))
+                    backends[id(backend)] = backend
+                    passes[id(backend)][arm is Arm.SECOND].append((task.pair_id, arm))
+        remote = {key for key, backend in backends.items() if isinstance(backend, RemoteBackend)}
         found: _Arms = {}
-        for (_, second), wanted in passes.items():
+        with ThreadPoolExecutor(max(1, len(remote))) as threads:
+            asked = [threads.submit(self._passes, backends[key], passes[key], jobs) for key in remote]
+            for key in passes.keys() - remote:
+                found |= self._passes(backends[key], passes[key], jobs)
+            for each in asked:
+                found |= each.result()
+        return found
+
+    def _passes(self, backend: Backend, passes: Mapping[bool, _Wanted], jobs: Mapping[str, Job]) -> _Arms:
+        """What one backend answers: first its own arms, then what is asked of it a second time."""
+        if isinstance(backend, RemoteBackend):
+            backend.begin(self.lease * REMOTE_SHARE)
+        found: _Arms = {}
+        for second, wanted in sorted(passes.items()):
             replay = second_answers if second else answers
-            given = replay(wanted[0][0], [jobs[pair_id] for _, pair_id, _ in wanted], self.clock)
-            found |= {(pair_id, arm): answer for (_, pair_id, arm), answer in zip(wanted, given, strict=True)}
+            given = replay(backend, [jobs[pair_id] for pair_id, _ in wanted], self.clock)
+            found |= dict(zip(wanted, given, strict=True))
         return found
 
     def _backend(self, task: ReplayTask, arm: Arm) -> Backend | None:
         return self.arms.get((task.deployment, task.variant if arm is Arm.DEPLOYED else REFERENCE))
 
     def _close(self, task: ReplayTask, job: Job, found: _Arms, done: _Done) -> None:
-        """Notes the results of all arms of a task, or the failure for which all of it is given back."""
+        """Notes the results of the arms that have one; for the others the task is given back, or waits."""
         given = {arm: found.get((task.pair_id, arm)) for arm in task.arms}
-        failure = next((answer.failure for answer in given.values() if answer and answer.failure), None)
-        if failure is None:
-            try:
-                reference = given.get(Arm.REFERENCE)
-                done.results += [self._result(job, arm, answer, reference) for arm, answer in given.items()]
-            except Exception as error:  # the message may hold text of the output
-                failure = f"judge failed: {type(error).__name__}"
-        if failure is not None:
-            done.released[failure].append(task.pair_id)
+        reference = given.get(Arm.REFERENCE)
+        failures, waits = list[str](), list[float]()
+        for arm, answer in given.items():
+            if answer is not None and answer.failure is not None:
+                failures.append(answer.failure)
+            elif answer is not None and answer.later is not None:
+                waits.append(answer.later)
+            else:
+                try:
+                    done.results.append(self._result(job, arm, answer, reference))
+                except Exception as error:  # the message may hold text of the output
+                    failures.append(f"judge failed: {type(error).__name__}")
+        if failures:
+            done.released[failures[0]].append(task.pair_id)
+        elif waits:
+            done.waiting[min(waits)].append(task.pair_id)
 
     def _result(self, job: Job, arm: Arm, answer: Answer | None, reference: Answer | None) -> ArmResult:
         if answer is None:

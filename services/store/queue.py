@@ -64,9 +64,11 @@ class ShadowQueue(Generic[Task]):
         self.make_task = make_task
 
     def lease(self, limit: int, worker: str, seconds: float) -> list[Task]:
-        """Takes up to `limit` tasks that nobody holds, oldest first, for `seconds`."""
+        """Takes up to `limit` tasks that nobody holds, oldest first, for `seconds`. Pairs that were sealed meanwhile
+        are given up: no answer would count."""
         now = self.clock()
         with writing(self.engine) as connection, connection.begin():
+            self._give_up(connection, now)
             free = sa.select(t.queue).where(t.queue.c.leased_until <= now).order_by(t.queue.c.at, t.queue.c.pair_id)
             rows = connection.execute(free.limit(limit).with_for_update(skip_locked=True)).all()
             ids = [row.pair_id for row in rows]
@@ -85,6 +87,12 @@ class ShadowQueue(Generic[Task]):
             if self.keep is not None:
                 insert_new(connection, t.pair_text, [_text(r, now + self.keep) for r in kept if r.output is not None])
             _leave(connection, {pair_id: arms for pair_id, (_, arms) in wanted.items()})
+
+    def postpone(self, pair_ids: Sequence[str], seconds: float) -> None:
+        """Gives tasks back without an attempt; nobody is given them for `seconds`."""
+        again = {"leased_until": self.clock() + int(seconds * 1000), "worker": None}
+        with writing(self.engine) as connection, connection.begin():
+            connection.execute(sa.update(t.queue).where(t.queue.c.pair_id.in_(pair_ids)).values(again))
 
     def release(self, pair_ids: Sequence[str], reason: str) -> None:
         """Gives tasks back; after `MAX_ATTEMPTS` they go to quarantine, with the reason."""
@@ -115,12 +123,24 @@ class ShadowQueue(Generic[Task]):
             "expires": now + (self.keep or 7 * _DAY),
         }
         connection.execute(sa.insert(t.quarantine).values(poison))
-        missing = self._missing(row.deployment, Missing.NOT_REPLAYABLE)
-        arms = [
+        insert_new(connection, t.arm, self._lost(row, Missing.NOT_REPLAYABLE, now))
+
+    def _give_up(self, connection: Connection, now: int) -> None:
+        """Takes tasks out whose pairs are sealed: facts counted their empty arms as timed out."""
+        sealed = sa.select(t.pair.c.pair_id).where(t.pair.c.pair_id == t.queue.c.pair_id, t.pair.c.sealed.is_(True))
+        late = t.queue.c.leased_until <= now, sealed.exists()
+        rows = connection.execute(sa.select(t.queue).where(*late)).all()
+        if rows:
+            insert_new(connection, t.arm, [arm for row in rows for arm in self._lost(row, Missing.TIMED_OUT, now)])
+            connection.execute(sa.delete(t.queue).where(*late))
+
+    def _lost(self, row: Any, reason: Missing, now: int) -> list[dict[str, Any]]:
+        """A task's arms as missing; those that are filled stay as they are."""
+        missing = self._missing(row.deployment, reason)
+        return [
             {"pair_id": row.pair_id, "arm": arm, "outcomes": missing, "fidelity": None, "seconds": None, "at": now}
             for arm in row.arms.split(",")
         ]
-        insert_new(connection, t.arm, arms)
 
     def _arm(self, result: Result, deployment: str, now: int) -> dict[str, Any]:
         outcomes = (

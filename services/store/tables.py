@@ -163,6 +163,15 @@ queue = sa.Table(
     sa.Column("at", Big, nullable=False),
 )
 
+spending = sa.Table(
+    "spending",
+    metadata,
+    _key("arm"),
+    sa.Column("day", Big, primary_key=True, nullable=False, autoincrement=False),
+    sa.Column("tokens", Big, nullable=False),
+    sa.Column("micros", Big, nullable=False),
+)
+
 quarantine = sa.Table(
     "quarantine",
     metadata,
@@ -174,6 +183,18 @@ quarantine = sa.Table(
     sa.Column("body", Blob),
     sa.Column("at", Big, nullable=False),
     sa.Column("expires", Big, nullable=False, index=True),
+)
+
+gap = sa.Table(
+    "gap",
+    metadata,
+    sa.Column("id", Serial, primary_key=True),
+    sa.Column("source", Text, nullable=False),
+    sa.Column("position", Big, nullable=False),
+    sa.Column("until", Big),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("at", Big, nullable=False),
+    sa.UniqueConstraint("source", "position", "reason"),
 )
 
 inbox = sa.Table(

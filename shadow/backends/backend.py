@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model import Message, Output, Sampling
+from shadow.errors import Unanswered
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -38,7 +39,8 @@ class TokenScores:
     `FULL_VOCABULARY` entries it is the whole log-softmax, shape (n, vocabulary), and `support` is None. For larger
     vocabularies only the `TOP` most probable tokens are kept, `support` names them, shape (n, TOP), and the
     remainder mass is one minus their sum. `structural` marks tokens made of JSON punctuation and white space only,
-    `rarity` is the stratum of `shadow.fidelity.rarity_strata` by this build. Large: drop it after each batch.
+    `rarity` is the stratum of `shadow.fidelity.rarity_strata` by this build, None where the build cannot say.
+    Large: drop it after each batch.
     """
 
     context: int
@@ -48,7 +50,7 @@ class TokenScores:
     distribution: NDArray[np.float32]
     support: NDArray[np.int32] | None
     structural: NDArray[np.bool_]
-    rarity: NDArray[np.uint8]
+    rarity: NDArray[np.uint8] | None
 
 
 FULL_VOCABULARY = 4_096
@@ -68,8 +70,10 @@ class Backend(Protocol):
         """Raises `NotReplayable` if this build has no answer to the request."""
         ...
 
-    def generate(self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None) -> list[Output]:
-        """One answer per request. `scores`, if given, are this build's own of the logged answers.
+    def generate(
+        self, requests: Sequence[Request], scores: Sequence[TokenScores | None] | None = None
+    ) -> Sequence[Output | Unanswered]:
+        """One answer per request, or why it has none. `scores`, if given, are this build's own of the logged answers.
 
         They save work and change no answer: up to where its most probable token differs, a logged answer is the
         build's own greedy answer already.
@@ -78,4 +82,13 @@ class Backend(Protocol):
 
     def score(self, requests: Sequence[Request], outputs: Sequence[Output | None]) -> list[TokenScores | None]:
         """Probabilities of given answers, one per request; None without an answer or without probabilities."""
+        ...
+
+
+@runtime_checkable
+class RemoteBackend(Backend, Protocol):
+    """A build behind a server: each request is asked on its own, beside the other builds', and may fail alone."""
+
+    def begin(self, seconds: float) -> None:
+        """All calls from now until the next `begin` are done within `seconds`."""
         ...

@@ -20,6 +20,11 @@ _STRUCTURE = frozenset("{}[]\":,' \t\r\n")
 _MARKED = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
 
 
+def is_structural(token: str) -> bool:
+    """Whether a token consists of JSON punctuation and white space only."""
+    return bool(token) and _STRUCTURE.issuperset(token)
+
+
 class _Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     arguments: msgspec.Raw
@@ -69,6 +74,12 @@ def _message(message: Message) -> dict[str, Any]:
             for call in message.tool_calls
         ]
     return turn
+
+
+def _stop(text: str, stops: str | tuple[str, ...] | None) -> int | None:
+    """Where the first stop sequence begins; None where there is none."""
+    known = (stops,) if isinstance(stops, str) else stops or ()
+    return min((text.index(stop) for stop in known if stop and stop in text), default=None)
 
 
 class Chat:
@@ -128,8 +139,14 @@ class Chat:
         return (own.text or "") == (output.text or "") and own.tool_calls == output.tool_calls
 
     def output(self, request: Request, tokens: Sequence[int], logprobs: Sequence[float], *, ended: bool) -> Output:
-        """The answer that tokens spell; a text that is a tool call is one where tools were offered."""
+        """The answer that tokens spell; a text that is a tool call is one where tools were offered.
+
+        It ends before a stop sequence of the request, and then has no tokens: they would spell more.
+        """
         text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
+        end = _stop(text, request.sampling.stop)
+        if end is not None:
+            text, tokens, logprobs, ended = text[:end], (), (), True
         offered = request.tools and request.sampling.tool_choice != "none"
         calls = parse_tool_calls(text) if offered and ended else ()
         reason = "tool_calls" if calls else "stop" if ended else "length"
@@ -140,5 +157,5 @@ class Chat:
         known = min(vocabulary, len(self.tokenizer))
         texts = self.tokenizer.batch_decode([[token] for token in range(known)])
         marks = np.zeros(vocabulary, dtype=np.bool_)
-        marks[:known] = [bool(text) and _STRUCTURE.issuperset(text) for text in texts]
+        marks[:known] = [is_structural(text) for text in texts]
         return marks

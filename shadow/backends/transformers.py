@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from monitor.model import Output
+from monitor.model import Output, Sampling
 from shadow.backends.backend import FULL_VOCABULARY, TOP, Request, TokenScores
 from shadow.backends.batches import by_area, by_length
 from shadow.backends.chat import Chat
@@ -38,6 +38,12 @@ def _read(folder: Path, dtype: str) -> tuple[Any, Any]:
             folder, local_files_only=True, dtype=getattr(torch, dtype), use_safetensors=True
         )
     return model.eval(), tokenizer
+
+
+def _penalised(sampling: Sampling) -> bool:
+    """Whether a request asks for other than the likeliest tokens."""
+    added = sampling.presence_penalty or sampling.frequency_penalty
+    return bool(added) or sampling.repetition_penalty not in (None, 1)
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -86,7 +92,9 @@ class TransformersBackend:
         return cls(model, tokenizer, name or folder.name)
 
     def check(self, request: Request) -> None:
-        """Refuses what the template refuses, and prompts that leave no room for a token."""
+        """Refuses what the template refuses, prompts that leave no room for a token, and penalties: it has none."""
+        if _penalised(request.sampling):
+            raise NotReplayable("penalties")
         if len(self.chat.prompt(request)) >= self.context:
             raise NotReplayable("longer than the context")
 

@@ -120,6 +120,18 @@ class ReplayQueueContract:
         (leased,) = world.queue.lease(1, "b", 60)
         assert leased.attempts == 1
 
+    def test_postponed_tasks_return_after_their_time_without_an_attempt(self, world: World) -> None:
+        world.put(task("p"))
+        world.put(task("q"))
+        world.queue.lease(8, "a", 60)
+        world.queue.finish([result("p", Arm.DEPLOYED)])
+        world.queue.postpone(["p", "never put"], 30)
+        world.advance(29)
+        assert world.queue.lease(8, "b", 60) == []
+        world.advance(2)
+        (leased,) = world.queue.lease(8, "b", 60)
+        assert (leased.pair_id, leased.attempts, leased.arms) == ("p", 0, (Arm.REFERENCE,))
+
     def test_what_is_released_too_often_is_quarantined(self, world: World) -> None:
         world.put(task("p"))
         world.put(task("q"))

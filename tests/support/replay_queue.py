@@ -55,6 +55,12 @@ class MemoryReplayQueue:
             if result.pair_id in self._entries:
                 self.results.setdefault((result.pair_id, result.arm), result)
 
+    def postpone(self, pair_ids: Sequence[str], seconds: float) -> None:
+        self._refuse("postpone")
+        for pair_id in pair_ids:
+            if pair_id in self._entries:
+                self._entries[pair_id].until = self.clock() + seconds
+
     def release(self, pair_ids: Sequence[str], reason: str) -> None:
         self._refuse("release")
         for pair_id in pair_ids:

@@ -64,6 +64,9 @@ def test_tools_and_response_format_are_parsed() -> None:
         "type": "json_schema",
         "json_schema": {"name": "order", "schema": {"type": "object"}},
     }
+    strict = JsonSchemaFormat(msgspec.Raw(b"{}"), "order", strict=True)
+    found = request_of(event(response_format=ResponseFormat("json_schema", strict))).response_format
+    assert found == {"type": "json_schema", "json_schema": {"name": "order", "schema": {}, "strict": True}}
     assert request_of(event(response_format=ResponseFormat("json_object"))).response_format == {"type": "json_object"}
     assert request_of(event(tools=msgspec.Raw(b"null"))).tools is None
 

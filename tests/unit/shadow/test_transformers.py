@@ -140,6 +140,32 @@ def test_a_text_that_is_a_call_becomes_one_where_tools_were_offered(backend: Tra
         assert backend.chat.output(request, tokens, (), ended=True).tool_calls == ()
 
 
+def test_an_answer_ends_before_a_stop_sequence(backend: TransformersBackend) -> None:
+    tokens = backend.chat.tokenizer("one. two. three")["input_ids"]
+    for stop in (". t", (" three", ". t")):
+        output = backend.chat.output(ask("hello", sampling=Sampling(stop=stop)), tokens, (), ended=False)
+        assert output == Output("one", finish_reason="stop")
+    unstopped = backend.chat.output(ask("hello", sampling=Sampling(stop="four")), tokens, (), ended=False)
+    assert (unstopped.text, unstopped.finish_reason) == ("one. two. three", "length")
+
+
+@pytest.mark.parametrize(
+    ("sampling", "refused"),
+    [
+        (Sampling(presence_penalty=0.5), True),
+        (Sampling(frequency_penalty=-0.5), True),
+        (Sampling(repetition_penalty=1.1), True),
+        (Sampling(presence_penalty=0.0, frequency_penalty=0.0, repetition_penalty=1.0), False),
+    ],
+)
+def test_penalties_are_refused(backend: TransformersBackend, sampling: Sampling, refused: bool) -> None:
+    if not refused:
+        backend.check(ask("hello", sampling=sampling))
+        return
+    with pytest.raises(NotReplayable, match="penalties"):
+        backend.check(ask("hello", sampling=sampling))
+
+
 def test_fewer_bits_lie_further_away(tiny_model: Path, backend: TransformersBackend, requests: list[Request]) -> None:
     from shadow.backends.transformers import TransformersBackend
 

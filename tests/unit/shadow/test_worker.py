@@ -137,11 +137,23 @@ def test_poison_is_given_back_alone_and_its_text_is_told_nobody(caplog: pytest.L
     caplog.set_level(logging.DEBUG)
     for _ in range(3):
         setup.worker().run_once()
-    assert {name for name, _ in setup.queue.results} == {"a", "c"}
+    assert {name for name, arm in setup.queue.results if arm is Arm.DEPLOYED} == {"a", "c"}
     assert setup.queue.quarantined == {"b": "backend failed: ValueError"}
     assert setup.worker().run_once() == 0
     assert "ValueError" in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_an_arm_that_fails_keeps_the_other_s_answer_and_is_asked_alone_again() -> None:
+    setup = Setup(["a"])
+    setup.deployed.poison = {"a"}
+    setup.worker().run_once()
+    assert set(setup.queue.results) == {("a", Arm.REFERENCE)}
+    setup.deployed.poison = set()
+    setup.worker().run_once()
+    assert setup.reference.batches == [["a"]]
+    assert setup.queue.results["a", Arm.DEPLOYED].output == Output("a int4")
+    assert setup.queue.results["a", Arm.DEPLOYED].fidelity is None, "the reference's probabilities are gone"
 
 
 def test_a_judge_that_fails_and_bytes_that_are_no_event_are_given_back(caplog: pytest.LogCaptureFixture) -> None:
@@ -221,7 +233,7 @@ def test_a_queue_that_does_not_answer_is_asked_again(method: str) -> None:
     for _ in range(4):
         setup.now += 61
         worker.run_once()
-    assert {name for name, _ in setup.queue.results} == {"a", "c"}
+    assert {name for name, arm in setup.queue.results if arm is Arm.DEPLOYED} == {"a", "c"}
     assert set(setup.queue.quarantined) == {"b"}
 
 

@@ -1,0 +1,26 @@
+"""spending: what arms behind servers have spent, by day"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "spending",
+        sa.Column("arm", sa.Text(), nullable=False),
+        sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("tokens", sa.BigInteger(), nullable=False),
+        sa.Column("micros", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("arm", "day", name=op.f("pk_spending")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("spending")
