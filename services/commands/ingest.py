@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+from monitor.plan import Plan
+from services.commands import dry_run
+from services.commands.look import look_at
 from services.commands.options import clock, db_option, json_option, plan_option, print_json
 from services.ingest.jsonl import JsonlFile
 from services.planfile import read_plan
@@ -21,13 +24,21 @@ from services.store.retention import forget
 @plan_option
 @db_option
 @json_option
-def command(files: tuple[str, ...], plan_file: str | None, db: str, as_json: bool) -> None:
-    """Take JSONL files of native events into the store. Can be stopped and run again: nothing counts twice.
+@click.option("--dry-run", "dry", is_flag=True, help="Read a sample, say what is in it, and write nothing.")
+def command(files: tuple[str, ...], plan_file: str | None, db: str, as_json: bool, dry: bool) -> None:
+    """Take JSONL files into the store. Can be stopped and run again: nothing counts twice.
+
+    A line is a native event, or a request to OpenAI's API with its response; where a response does not say all, the
+    plan's `input` does.
 
     \b
+    quantwatch ingest requests.jsonl --dry-run
     quantwatch ingest requests.jsonl --db sqlite:///week.db
     quantwatch ingest day-*.jsonl --plan quantwatch.yaml --json
     """
+    if dry:
+        _look(files, read_plan(plan_file), as_json)
+        return
     sources = [JsonlFile(Path(name), clock) for name in files]
     plan = read_plan(plan_file)
     engine = open_engine(db)
@@ -45,6 +56,15 @@ def command(files: tuple[str, ...], plan_file: str | None, db: str, as_json: boo
             total.quarantined.update(summary.quarantined)
     forget(engine, clock(), plan.keep)
     _report(total, as_json)
+
+
+def _look(files: tuple[str, ...], plan: Plan, as_json: bool) -> None:
+    """What would come of it; no database is opened."""
+    look = look_at(files, plan)
+    if as_json:
+        print_json(dry_run.for_machines(look.files, look.survey))
+    else:
+        click.echo("\n\n".join(dry_run.for_people(look.files, look.survey)))
 
 
 def _read(ingestion: Ingestion, source: JsonlFile) -> Summary:

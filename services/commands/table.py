@@ -13,6 +13,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def line(text: str) -> str:
+    """The text as one line that can do nothing to a terminal."""
+    return _visible(text)
+
+
 def _visible(text: str) -> str:
     """Unprintable characters as escapes, so that hostile text can do nothing to a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

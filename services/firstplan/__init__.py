@@ -1,0 +1,1 @@
+"""A commented first plan, from what a log shows: what `quantwatch plan init` writes."""
