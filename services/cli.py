@@ -19,6 +19,7 @@ COMMANDS = {
     "facts": "facts",
     "quarantine": "quarantine",
     "plan": "plan",
+    "doctor": "doctor",
     "schema": "schema",
     "db": "database",
     "shadow": "shadow",

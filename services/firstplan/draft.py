@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.model import Event
-from monitor.plan import DeploymentRule, Plan, seconds
+from monitor.plan import Plan, seconds
 from monitor.survey.candidates import Candidate, ManyValued, candidates, many_valued
 from monitor.survey.extract import Extract
 from monitor.survey.replays import Replays, replays
