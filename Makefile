@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 UV_VERSION := 0.13.9
 DOWN := 3 GB
 DISK := 6.1 GB
+ENGINES := .venv-engines
+WHEELS ?= $(HOME)/.cache/quantwatch-engines
+LLAMA_CPP := -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
 
 # After set-up nothing reaches for the network, and idle threads do not spin.
 export HF_HUB_OFFLINE := 1
@@ -14,7 +17,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo test check fix docs lock bench model signals-report clean
+.PHONY: help install system demo test test-engines check fix docs pages lock bench bench-detection model signals-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +72,24 @@ demo: install ## see it find real drift on this machine
 test: install system ## run all tests; what they need and lack is said at the end
 	@$(BIN)/python -m pytest
 
+test-engines: install $(ENGINES)/.installed ## from logs to verdicts with real llama.cpp servers, which it builds
+	@$(BIN)/python -m pytest tests/engines/llamacpp.py --timeout 3000
+
+$(ENGINES)/.installed: tests/engines/requirements.txt | $(STAMP)
+	@command -v c++ >/dev/null || { \
+		echo "make test-engines: needs a C++ compiler; on Debian and Ubuntu: apt install g++" >&2; exit 1; }
+	@$(PYTHON) -m venv $(ENGINES)
+	@awk '/^[a-z0-9]/ { out = /^llama-cpp-python==/ } !out' $< >$(ENGINES)/others.txt
+	@awk '/^[a-z0-9]/ { out = !/^llama-cpp-python==/ } !out && !/^#/' $< >$(ENGINES)/llama.txt
+	@$(BIN)/uv pip sync --quiet --python $(ENGINES)/bin/python --require-hashes $(ENGINES)/others.txt
+	@wheel() { ls $(WHEELS)/llama_cpp_python-$$(sed -n 's/^llama-cpp-python==\([0-9.]*\).*/\1/p' $<)-*.whl 2>/dev/null; }; \
+	wheel >/dev/null || { \
+		echo "make test-engines: builds llama.cpp into $(WHEELS), once; a quarter of an hour on two idle cores"; \
+		CMAKE_ARGS="$(LLAMA_CPP)" nice $(ENGINES)/bin/python -m pip wheel --quiet --disable-pip-version-check \
+			--no-deps --require-hashes -r $(ENGINES)/llama.txt -w $(WHEELS); } && \
+	$(BIN)/uv pip install --quiet --python $(ENGINES)/bin/python --no-deps $$(wheel | tail -n 1)
+	@touch $@
+
 check: install ## format, lint, types, imports, migrations; edits nothing
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
@@ -88,6 +109,9 @@ fix: install ## format, repair what ruff can, rewrite the generated parts of the
 docs: install ## rewrite the generated parts of the docs
 	@$(BIN)/python -m tests.unit.project.helptexts
 
+pages: install ## run docs/first-hour.md and docs/numbers.md and write what their commands print
+	@$(BIN)/python -m tests.first_hour.page
+
 lock: install ## resolve pyproject.toml into requirements.lock; UPGRADE=1 takes the newest of everything
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--all-extras --group dev --group train --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
@@ -96,6 +120,9 @@ lock: install ## resolve pyproject.toml into requirements.lock; UPGRADE=1 takes 
 bench: install ## measure ingestion: docs/benchmarks/ingest.md
 	@$(BIN)/python -m tests.bench.ingest
 
+bench-detection: install ## measure delay and false alarms of the evidence: docs/benchmarks/detection.md
+	@$(BIN)/python -m tests.bench.detection
+
 model: install ## train the small model anew: about half an hour; docs/model.md says what follows
 	@$(BIN)/python -m shadow.training.train
 
@@ -103,5 +130,5 @@ signals-report: install ## measure the signals that read language: docs/signals.
 	@$(BIN)/python -m monitor.training.evaluate
 
 clean: ## remove the environment and all caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ENGINES) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find monitor services shadow dashboard migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -70,14 +70,18 @@ class ShadowWorker:
         self.pause = pause
         self.max_tokens = dict(max_tokens or {})
 
-    def run(self, stop: Stop) -> None:
-        """Works until `stop` is set, pausing while nothing is open or the queue does not answer."""
+    def run(self, stop: Stop, after: Callable[[bool], None] = lambda idle: None) -> None:
+        """Works until `stop` is set, pausing while nothing is open or the queue does not answer.
+
+        `after` is told after every batch whether there was nothing to do; it may set `stop`.
+        """
         while not stop.is_set():
             try:
                 idle = self.run_once() == 0
             except Retry:
                 _log.warning("the replay queue did not answer; trying again")
                 idle = True
+            after(idle)
             if idle:
                 stop.wait(self.pause)
 

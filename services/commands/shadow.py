@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import os
-import signal
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from sqlalchemy.engine import Connection, Engine
 
 from services.bootstrap import shadow_worker
 from services.commands.options import clock, db_option, plan_option
+from services.commands.stopping import stop_on_signals
 from services.planfile import read_plan
 from services.store.engine import open_engine, upgrade
+from services.store.queries import replays_failed, replays_waiting
+
+_WAITS = "an engine does not answer, a day's limit is spent, or another worker has them"
 
 
 @click.command("shadow")
+@click.option("--until-empty", is_flag=True, help="End once no unit waits any more, and say how many were replayed.")
 @plan_option
 @db_option
-def command(plan_file: str | None, db: str) -> None:
+def command(until_empty: bool, plan_file: str | None, db: str) -> None:
     """Replay what was sampled, through the reference and the deployed build, until stopped.
 
     May be killed at any moment: what it held is leased again. `quantwatch up` starts one by itself.
 
     \b
     quantwatch shadow --plan quantwatch.yaml --db sqlite:///quantwatch.db
+    quantwatch shadow --until-empty
     """
     plan = read_plan(plan_file)
     engine = open_engine(db)
@@ -32,6 +41,42 @@ def command(plan_file: str | None, db: str) -> None:
     base = Path(plan_file).parent if plan_file else Path()
     worker = shadow_worker(engine, plan, clock, base, name=f"shadow-{os.getpid()}")
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    worker.run(stop)
+    stop_on_signals(stop)
+    if not until_empty:
+        worker.run(stop)
+        return
+    with _counted(engine, stop) as after:
+        worker.run(stop, after)
+
+
+@contextmanager
+def _counted(engine: Engine, stop: threading.Event) -> Iterator[Callable[[bool], None]]:
+    """What is to be done after each batch so that `stop` is set once nothing waits; at its end, what became of it."""
+    total, failed = _count(engine, replays_waiting), _count(engine, replays_failed)
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=total, label="replays", file=sys.stderr, hidden=hidden) as bar:
+        told = None
+
+        def after(idle: bool) -> None:
+            nonlocal told
+            left = _count(engine, replays_waiting)
+            bar.update(total - left - bar.pos)
+            if not left:
+                stop.set()
+            elif idle and left != told:
+                told = left
+                click.echo(f"{left:,} units wait: {_WAITS}", err=True)
+
+        yield after
+    left, lost = _count(engine, replays_waiting), _count(engine, replays_failed) - failed
+    click.echo(_summary(total - left - lost, lost, left) if total else "nothing waits to be replayed")
+
+
+def _summary(replayed: int, lost: int, left: int) -> str:
+    failed = f", {lost:,} failed (`quantwatch quarantine list --reason replay_failed`)" if lost else ""
+    return f"replayed {replayed:,} units{failed}{f', {left:,} still wait' if left else ''}"
+
+
+def _count(engine: Engine, of: Callable[[Connection], int]) -> int:
+    with engine.connect() as connection:
+        return of(connection)

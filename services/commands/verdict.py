@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import click
 import msgspec
+from sqlalchemy.engine import Engine
 
 from monitor.findings import clock as clock_text
 from monitor.model import Check, Decision, Verdict
@@ -17,6 +18,7 @@ from services.errors import UsageError
 from services.evaluate import Evaluator
 from services.planfile import read_plan
 from services.standing import UNANSWERED, Question, standing
+from services.store import queries
 from services.store.engine import open_engine, upgrade
 
 CODES = {Decision.PASS: 0, Decision.FAIL: 1, Decision.HOLD: 2}
@@ -42,6 +44,8 @@ def command(
     time = None if as_of in (None, "end") else _time(as_of or "")
     engine = open_engine(db)
     upgrade(engine)
+    if as_of == "end":
+        _refuse_early(engine)
     Evaluator(engine, plan, clock).look(as_of=time, everything=as_of == "end")
     asked = Question(variant, deployment, math.inf if as_of == "end" else time)
     with engine.connect() as connection:
@@ -50,6 +54,17 @@ def command(
         raise UsageError(f"{row['reason']}: {variant}")
     print_json(row) if as_json else _show(msgspec.convert(row, Verdict))
     sys.exit(CODES[Decision(row["decision"])])
+
+
+def _refuse_early(engine: Engine) -> None:
+    """The end seals all pairs for good: not while some still wait for their answers."""
+    with engine.connect() as connection:
+        waiting = queries.replays_waiting(connection)
+    if waiting:
+        raise UsageError(
+            f"{waiting:,} units still wait to be replayed, and --as-of end would judge without them for good: run "
+            "`quantwatch shadow --until-empty` first, or ask without --as-of end"
+        )
 
 
 def _time(text: str) -> float:

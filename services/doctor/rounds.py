@@ -27,6 +27,7 @@ ITSELF, CUT = "the reference itself", "the reference, cut"
 _CHUNK, _ROUNDS = 10, 400
 _PROMPT = 500
 _CLEARLY = 1.5
+_TRUNCATION = "let `truncation` gate (signals.truncation.gates: true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +170,12 @@ def _found(signals: Sequence[Noticed], every: int | None, verdict: Verdict, pair
     if not able:
         names = ", ".join(one.signal for one in signals if one.judged) or "none of them applies to these prompts"
         said = f"no gating signal notices an answer cut in the middle (looked at: {names})"
-        return fail("cut answers", said, "let `truncation` gate (signals.truncation.gates: true), or log scores")
+        return fail("cut answers", said, f"{_TRUNCATION}, or log scores")
     seen = ", ".join(f"{one.signal} notices {one.worse} of {one.judged}" for one in able)
     if every is None:
         said = f"even every second answer cut stays within the tolerances: {seen}"
-        return fail("cut answers", said, "narrow the tolerances, or gate on slices of structured requests")
+        cuts = any(one.signal == "truncation" for one in signals)
+        return fail("cut answers", said, f"{'' if cuts else f'{_TRUNCATION}, or '}narrow the tolerances")
     if verdict.decision is not Decision.FAIL:
         return fail(
             "cut answers",

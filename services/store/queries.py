@@ -7,6 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.facts import unpack_counts
+from monitor.pairs import REASONS
 from services.store.seek import Key, Run, distinct, runs
 from services.store.tables import alert, fact, look, open_join, pair, quarantine, queue, seal
 
@@ -102,8 +104,21 @@ def quarantined(connection: sa.Connection, limit: int) -> tuple[dict[str, int], 
     return dict(sorted(by_reason.items())), list(connection.execute(newest))
 
 
-def coverage(connection: sa.Connection, deployment: str, variant: str) -> dict[str, int]:
-    """What waits and what is done, in counts: pairs, of these sealed, replays queued, joins open."""
+def replays_waiting(connection: sa.Connection) -> int:
+    """How many sampled units wait for their replays, or are being replayed; answers to sealed ones would not count."""
+    mine = sa.select(sa.func.count()).select_from(queue).join(pair, pair.c.pair_id == queue.c.pair_id)
+    return connection.scalar(mine.where(pair.c.sealed.is_(False))) or 0
+
+
+def replays_failed(connection: sa.Connection) -> int:
+    """How many units were tried too often and are in quarantine now."""
+    failed = sa.select(sa.func.count()).select_from(quarantine).where(quarantine.c.reason == "replay_failed")
+    return connection.scalar(failed) or 0
+
+
+def coverage(connection: sa.Connection, deployment: str, variant: str) -> dict[str, Any]:
+    """What waits and what is done, in counts: pairs, of these sealed, replays queued, joins open; and by arm and
+    reason, the arms that sealed pairs lack."""
 
     def count(table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
         mine = table.c.deployment == deployment, table.c.variant == variant
@@ -114,7 +129,21 @@ def coverage(connection: sa.Connection, deployment: str, variant: str) -> dict[s
         "sealed_pairs": count(pair, pair.c.sealed.is_(True)),
         "queued": count(queue),
         "open_joins": count(open_join),
+        "missing": _missing(connection, deployment, variant),
     }
+
+
+def _missing(connection: sa.Connection, deployment: str, variant: str) -> dict[str, dict[str, int]]:
+    """How many sealed pairs lack an arm, by reason. Every signal counts a missing arm alike; one always applies."""
+    found: dict[str, dict[str, int]] = {}
+    for run in runs(connection, Key(deployment, variant, "all", "refusal", "pair")):
+        for body in connection.scalars(sa.select(fact.c.counts).where(*run.where)):
+            reasons = unpack_counts(body)[-len(REASONS) :]
+            for name, pairs in zip(REASONS, reasons.tolist(), strict=True):
+                arm, _, reason = name.partition(":")
+                if pairs:
+                    found.setdefault(arm, {})[reason] = found.get(arm, {}).get(reason, 0) + pairs
+    return found
 
 
 def _traffic(connection: sa.Connection, deployment: str, variant: str, population: str) -> list[Run]:

@@ -62,6 +62,7 @@ def test_the_contracts_hold() -> None:
         ("services/store/queries.py", "import fastapi", "services: the command line and the API above"),
         ("services/api/looks.py", "import monitor.assess", "the API reads the ledger"),
         ("shadow/worker.py", "import services.ports", "shadow imports neither"),
+        ("shadow/backends/openai.py", "import httpx", "shadow imports neither"),
         ("shadow/fidelity.py", "import torch", "torch lives in"),
         ("dashboard/frames.py", "import monitor.model", "the dashboard is a client"),
     ],
@@ -114,7 +115,9 @@ def test_the_core_asks_no_clock_and_draws_no_number() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("module", ["services.cli", "services.api.app", "services.bootstrap", "shadow.worker"])
+@pytest.mark.parametrize(
+    "module", ["services.cli", "services.api.app", "services.bootstrap", "shadow.worker", "shadow.backends.openai"]
+)
 def test_torch_is_not_loaded_at_the_start(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
 
