@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -158,7 +159,10 @@ class UnitDraw:
 
 def position(event: Event) -> int:
     """Which of the user's turns it is, from 1: as the log says, else as many as its messages show."""
-    return event.turn or [message.role for message in event.messages or ()].count("user") or 1
+    messages = event.messages or ()
+    if event.turn is None and (len(messages) < 2 or (len(messages) == 2 and messages[0].role != "user")):
+        return 1  # as most are
+    return event.turn or [message.role for message in messages].count("user") or 1
 
 
 def conversation_hash(deployment: str, conversation: str, seed: int) -> int:
@@ -168,6 +172,6 @@ def conversation_hash(deployment: str, conversation: str, seed: int) -> int:
 
 def conversation_hashes(deployment: str, conversations: Sequence[str], seed: int) -> Ints:
     """The same of many."""
-    digest, prefix = xxhash.xxh3_64_digest, f"{deployment}\0".encode()
-    found = b"".join([digest(prefix + conversation.encode(), seed) for conversation in conversations])
+    keys = map(f"{deployment}\0".encode().__add__, map(str.encode, conversations))
+    found = b"".join(map(xxhash.xxh3_64_digest, keys, repeat(seed)))
     return np.frombuffer(found, dtype=">i8").astype(np.int64)

@@ -67,12 +67,13 @@ class Seen:
         while (self._held + more) * 2 > size:
             size *= 2
         if size > len(self._ids):
-            self._rebuild(size, 0)
+            self._rebuild(size, 0, more)
 
-    def _rebuild(self, size: int, watermark: int) -> None:
+    def _rebuild(self, size: int, watermark: int, more: int = 0) -> None:
+        """Moves into a table of `size`, or of less where that is far too much for what is kept and `more`."""
         kept = self._until >= watermark
         ids, until = self._ids[kept], self._until[kept]
-        while size > _LEAST and len(ids) * 8 < size:
+        while size > _LEAST and (len(ids) + more) * 8 < size:
             size //= 2
         self._ids, self._until = np.zeros(size, dtype=np.uint64), np.full(size, -1, dtype=np.int64)
         self._held = int(_put(self._ids, self._until, ids, until))

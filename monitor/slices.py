@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import unicodedata
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -86,10 +87,10 @@ class Slicer:
 
     def _sights(self, events: Sequence[Event]) -> list[Sight]:
         """All that the matchers can see of each event, as a key; gathered attribute by attribute."""
-        seen: list[Sequence[object]] = [(None,) * len(events)]
+        seen: list[Sequence[object]] = [] if self._tags or self._bounds or self._structure else [(None,) * len(events)]
         if self._tags:
             tags = [event.tags or _UNTAGGED for event in events]
-            seen += [[tag.get(name) for tag in tags] for name in self._tags]
+            seen += [list(map(dict.get, tags, repeat(name))) for name in self._tags]
         if self._bounds:
             find, bounds = bisect.bisect_right, self._bounds
             tokens = [event.prompt_tokens for event in events]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 import xxhash
@@ -120,8 +121,8 @@ class Watch:
 
     def identities(self, kind: str, names: Sequence[str]) -> NDArray[np.uint64]:
         """The same of many."""
-        digest, prefix, seed = xxhash.xxh3_64_digest, self._prefixes[kind], self.rule.seed
-        found = b"".join([digest(prefix + name.encode(), seed) for name in names])
+        keys = map(self._prefixes[kind].__add__, map(str.encode, names))
+        found = b"".join(map(xxhash.xxh3_64_digest, keys, repeat(self.rule.seed)))
         return np.frombuffer(found, dtype=">u8").astype(np.uint64)
 
 

@@ -58,6 +58,10 @@ def decode_all(records: Sequence[bytes]) -> list[Record | Reject]:
     if len(joined) > MAX_BYTES or _shows_nul(joined):
         return [_record_or_reject(raw) for raw in records]
     event = _event.decode
+    try:
+        return list(map(event, records))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # one of them is no request: one by one
     found: list[Record | Reject] = []
     for raw in records:
         try:

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from monitor.model import Definition, Event, Output
+from monitor.model import Definition, Event, Output, Timings
 from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, one_by_one, sealed
 
@@ -84,31 +84,29 @@ class Latency:
 
     def judge_all(self, columns: Columns) -> Cells:
         events = columns.events
-        cells = np.full((len(events), 3), NO_TIMING, dtype=np.int16)
         timings = [event.timings for event in events]
+        if None not in timings:
+            return self._timed(events, timings)  # type: ignore[arg-type]
+        cells = np.full((len(events), 3), NO_TIMING, dtype=np.int16)
         rows = [row for row, timing in enumerate(timings) if timing is not None]
-        if not rows:
-            return cells
-        timed = events if len(rows) == len(events) else [events[row] for row in rows]
-        try:
-            cells[rows] = self._timed(timed)
-        except OverflowError:  # a count beyond what a float holds
-            cells[rows] = one_by_one(self, timed)
+        if rows:
+            cells[rows] = self._timed([events[row] for row in rows], [timings[row] for row in rows])  # type: ignore[misc]
         return cells
 
-    @staticmethod
-    def _timed(timed: Sequence[Event]) -> Cells:
-        timings = [event.timings for event in timed]
+    def _timed(self, timed: Sequence[Event], timings: Sequence[Timings]) -> Cells:
         measured: tuple[list[float | None], ...] = (
-            [timing.first_token for timing in timings],  # type: ignore[union-attr]
-            [timing.total for timing in timings],  # type: ignore[union-attr]
+            [timing.first_token for timing in timings],
+            [timing.total for timing in timings],
             [event.completion_tokens for event in timed],
             [event.prompt_tokens or 0 for event in timed],
             [0 if (load := event.load) is None else load.running or 0 for event in timed],
         )
         numbers = np.empty((5, len(timed)), dtype=np.float64)
-        for row, column in enumerate(measured):
-            numbers[row] = column
+        try:
+            for row, column in enumerate(measured):
+                numbers[row] = column
+        except OverflowError:  # a count beyond what a float holds
+            return one_by_one(self, timed)
         cells = np.empty((len(timed), 3), dtype=np.int16)
         _bins(numbers, _LOAD_ARRAY, _PROMPT_ARRAY, _EDGE_ARRAYS, cells)
         return cells
