@@ -116,7 +116,6 @@ def live_findings(
     watch: Watch, facts: VariantFacts, others: Sequence[VariantFacts], numbers: ErrorNumbers
 ) -> Iterator[Finding]:
     """Tickets from live rates of units against the period before the deploy."""
-    level = numbers.ticket_level(watch.width / 1000)
     for definition in ticket_definitions(watch):
         for name in watch.slicer.names:
             series = facts.units.get((name, definition.signal))
@@ -124,8 +123,8 @@ def live_findings(
             if series is None or not past:
                 continue
             bound = baseline(definition, past, facts.first, watch.width, watch.rule.budget.swing)
-            alarm = None if bound.bound is None else detect(definition, series, bound.bound)
-            if alarm is None or alarm.log_value < level:
+            alarm = detect(definition, series, bound, numbers)
+            if alarm is None:
                 continue
             excess = Interval(alarm.rate - alarm.bound, None, None)
             since = alarm.start * watch.width / 1000
@@ -138,12 +137,14 @@ def live_findings(
                 direction="more",
                 harm=excess,
                 since=since,
-                log_evidence=alarm.log_value,
-                threshold=level,
+                log_evidence=alarm.score,
+                threshold=alarm.level,
                 units=alarm.units,
                 blame=Blame("undetermined", missing=("evidence against the past cannot tell traffic from the build",)),
                 sentence=f"{definition.signal} on {name} under {facts.variant} runs at {alarm.rate:.1%}, "
-                f"above what the period before the deploy allows ({alarm.bound:.1%}), since {clock(since)}",
+                f"above what the period before the deploy allows ({alarm.bound:.1%}), since {clock(since)} "
+                f"(between {clock(alarm.onset.earliest * watch.width / 1000)} "
+                f"and {clock(alarm.onset.latest * watch.width / 1000)})",
             )
 
 
@@ -153,7 +154,7 @@ def sentence(
     """One line for people: what, where, by how much, since when, and whose fault."""
     where = "all traffic" if name == "all" else name
     when = "" if since is None else f", since {clock(since)}"
-    cause = "" if blame is None else f"; cause: {blame.cause}"
+    cause = "" if blame is None else f"; cause: {_cause(blame)}"
     if signal == "length":
         return f"{variant}: answers on {where} are {_times(harm, direction)} as long as the reference's{when}{cause}"
     size = "" if harm.estimate is None else f"{abs(harm.estimate) * 100:.1f} points"
@@ -163,6 +164,12 @@ def sentence(
         return f"{variant}: answers on {where} score {size} worse than the reference's{when}{cause}"
     what = _WHAT.get(signal, f"{signal} fails")
     return f"{variant}: on {where}, {what} {size} {_WORSE[direction]} than at the reference{when}{cause}"
+
+
+def _cause(blame: Blame) -> str:
+    """The cause, or why none can be named."""
+    undetermined = blame.cause == "undetermined" and blame.missing
+    return f"{blame.cause}: {', '.join(blame.missing)}" if undetermined else blame.cause
 
 
 def _times(harm: Interval, direction: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,22 +10,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.evidence.baseline import RateBound, rate_bound
-from monitor.evidence.detector import change_start, fresh, log_value, update_rate
+from monitor.evidence.budget import ErrorNumbers
+from monitor.evidence.cusum import alarmed, fold, leading
+from monitor.evidence.levels import known_rate, laid_out
+from monitor.evidence.onset import Onset, onset
 from monitor.model import Definition
 from monitor.series import Series
 
 _HOUR = 3_600_000
+STEP = 0.2
+"""A coarser lattice than need be: levels are placed four times as fast, for a few hundredths of the delay."""
+
+LEAST_UNITS = 1_000
+"""The shortest horizon a promise is made for."""
+
+HIGHEST = 0.9
+"""A bound above this leaves no rise to notice."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateAlarm:
-    """What a live detector says: its log value against its level, the rates, and where the change seems to begin."""
+    """A live detector at its level: score and level in nats, the rates, and when the change began."""
 
-    log_value: float
+    score: float
+    level: float
     rate: float
     bound: float
     units: int
     start: int
+    onset: Onset
 
 
 def yes_and_units(definition: Definition, series: Series) -> NDArray[np.int64]:
@@ -48,13 +62,35 @@ def baseline(definition: Definition, past: Sequence[Series], first: int, width: 
     return rate_bound(np.array(table, np.int64).reshape(-1, 2), swing=swing)
 
 
-def detect(definition: Definition, series: Series, bound: float) -> RateAlarm | None:
-    """The detector over all blocks of a variant's units; None before the first unit with an outcome."""
-    state = fresh()
-    table = yes_and_units(definition, series)
-    for bucket, (yes, units) in zip(series.buckets.tolist(), table.tolist(), strict=True):
-        state = update_rate(state, yes, max(units, yes), bound, bucket)
-    yes, units = table.sum(axis=0).tolist()
-    if units == 0:
+def detect(definition: Definition, series: Series, bound: RateBound, numbers: ErrorNumbers) -> RateAlarm | None:
+    """The alarm over all blocks of a variant's units, if the detector stands at one.
+
+    Its promise is held for as many units as the baseline's pace brings in the budget's time: twice the traffic, twice
+    the false alarms. Bound and horizon are rounded up a little, so that few detectors need levels of their own. Above
+    a bound of 0.9 there is nothing to alarm about.
+    """
+    if bound.bound is None or bound.bound > HIGHEST:
         return None
-    return RateAlarm(float(log_value(state)), yes / units, bound, units, int(change_start(state)))
+    alpha, seconds = numbers.ticket_promise
+    horizon = _rounded(seconds / 3600.0 * bound.units / max(bound.hours, 1), 1.25)
+    rate = min(_rounded(bound.bound, 1.02), 1.0 - 1e-6)
+    table = yes_and_units(definition, series)
+    units = np.maximum(table[:, 1], table[:, 0])
+    state = fold(laid_out(rate, step=STEP), table[:, 0], units, series.buckets)
+    if not state.score.any():  # as almost always: no level is that low, so none has to be placed
+        return None
+    promised = max(math.ceil(horizon), LEAST_UNITS)
+    bank = known_rate(rate, promised, alpha, step=STEP)
+    if not alarmed(bank, state):
+        return None
+    score, level, start = leading(bank, state)
+    yes, total = int(table[:, 0].sum()), int(units.sum())
+    recent = units[::-1].cumsum()[::-1] <= promised
+    recent[-1] = True
+    span = onset(table[recent, 0], units[recent], series.buckets[recent], rate, promised)
+    return RateAlarm(float(score), float(level), yes / total, bound.bound, total, int(start), span)
+
+
+def _rounded(value: float, factor: float) -> float:
+    """The next power of the factor at or above the value."""
+    return float(factor ** math.ceil(math.log(value) / math.log(factor) - 1e-9))

@@ -21,10 +21,11 @@ from services.api.app import create_app
 from services.bootstrap import destinations
 from services.errors import GapError, ServiceError
 from services.evaluate import Evaluator
+from services.ingest.folder import Folder
 from services.ingest.inbox import Inbox
-from services.ingest.jsonl import JsonlFile
+from services.ingest.tail import Tail
 from services.outbound import dispatcher
-from services.ports import Clock, Source
+from services.ports import Clock
 from services.runtime import Ingestion
 from services.store.retention import forget
 
@@ -47,7 +48,7 @@ class Embedded:
     """Everything but the shadow worker and the dashboard, which are processes of their own."""
 
     def __init__(
-        self, engine: Engine, plan: Plan, clock: Clock, files: Sequence[Path], token: str | None, address: Address
+        self, engine: Engine, plan: Plan, clock: Clock, follow: Sequence[Folder], token: str | None, address: Address
     ) -> None:
         self.stop = threading.Event()
         self.problem: str | None = None
@@ -55,7 +56,9 @@ class Embedded:
         self._clock = clock
         self._keep = plan.keep
         self._ingestion = Ingestion(engine, plan, clock)
-        self._sources: list[Source] = [Inbox(engine, clock), *(JsonlFile(f, clock, follow=True) for f in files)]
+        self._inbox = Inbox(engine, clock)
+        self._tails = [Tail(folder, engine, clock) for folder in follow]
+        self._found = threading.Event()
         self._destinations = destinations(plan)
         self._evaluator = Evaluator(engine, plan, clock, tuple(self._destinations))
         app = create_app(engine, plan, token=token)
@@ -84,11 +87,16 @@ class Embedded:
                 thread.join(timeout=10)
 
     def _read(self) -> None:
-        for source in self._sources:
-            self._ingestion.read(source)
+        for tail in self._tails:
+            tail.find(self._ingestion)
+        self._found.set()
+        self._ingestion.read(self._inbox)
+        for tail in self._tails:
+            tail.take(self._ingestion)
 
     def _look(self) -> None:
-        self._evaluator.look()
+        if self._found.is_set():  # else logs that wait since before the start would find their buckets sealed
+            self._evaluator.look()
 
     def _dispatch(self) -> None:
         dispatcher.run(self._engine, self._destinations, self.stop, time.time)

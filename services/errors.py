@@ -4,11 +4,15 @@ ServiceError
 ├── UsageError      stop: the caller asked for something that is not there
 ├── StoreError      stop: the database cannot be opened or used
 ├── GapError        stop: the log no longer holds the stored position; recorded, never skipped
+├── ChangedError    retry: a followed file no longer is the log that it was; look at its folder again
+├── DamagedError    retry: a compressed file cannot be unpacked, perhaps not yet
 ├── FenceError      retry: another worker moved the position; forget, restore, read again
 └── Unavailable     retry: a peer did not answer
 """
 
 from __future__ import annotations
+
+from services.gap import Gap
 
 
 class ServiceError(Exception):
@@ -24,7 +28,19 @@ class StoreError(ServiceError):
 
 
 class GapError(ServiceError):
-    """The source no longer holds the position that the store remembers."""
+    """The source no longer holds the position that the store remembers; `gap` is what is to be recorded."""
+
+    def __init__(self, text: str, gap: Gap) -> None:
+        super().__init__(text)
+        self.gap = gap
+
+
+class ChangedError(ServiceError):
+    """A followed file was cut or written anew; where its log lies now is to be found out."""
+
+
+class DamagedError(ServiceError):
+    """A compressed file ends early or is broken; or it is still being written."""
 
 
 class FenceError(ServiceError):

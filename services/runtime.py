@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,10 +17,13 @@ from monitor.run import Batch
 from monitor.state import State
 from monitor.step import step
 from monitor.watch import Watch, Watching
-from services.errors import FenceError, StoreError
+from services.errors import FenceError, GapError, StoreError
+from services.gap import Gap
 from services.ports import Clock, Source
 from services.store.commit import close, commit, register
 from services.store.epochs import read_epochs
+from services.store.gaps import record
+from services.store.positions import advance
 from services.store.restore import restore
 
 _log = logging.getLogger(__name__)
@@ -75,10 +78,36 @@ class Ingestion:
 
     def finish(self, source: Source) -> None:
         """Says that a source brings nothing more; it holds up sealing no longer."""
-        close(self.engine, source.name)
-        if self._state is not None:
-            self._state.watermarks.pop(source.name, None)
+        self.release(source.name)
         source.close()
+
+    def release(self, source: str) -> None:
+        """The same of a source that is not open in this process."""
+        close(self.engine, source)
+        if self._state is not None:
+            self._state.watermarks.pop(source, None)
+
+    def hold(self, sources: Sequence[Source]) -> None:
+        """Lets sources hold up sealing before any of them is read, so that none finds its buckets sealed by another."""
+        for source in sources:
+            register(self.engine, source.name, source.incarnation)
+
+    def rest(self, sources: Sequence[Source], now: int) -> None:
+        """Says that open sources held nothing new at `now`: their watermarks go on, as by an empty run each."""
+        if not sources:
+            return
+        state = self._restored()
+        names, watermark = [source.name for source in sources], now - state.lateness
+        advance(self.engine, names, watermark)
+        for name in names:
+            if name in state.watermarks:
+                state.watermarks[name] = max(state.watermarks[name], watermark)
+
+    def miss(self, gap: Gap) -> None:
+        """Records a gap; its source holds up sealing no longer."""
+        record(self.engine, gap, self.clock())
+        if self._state is not None:
+            self._state.watermarks.pop(gap.source, None)
 
     def forget(self) -> None:
         """Throws the memory away; it is rebuilt from the store at the next read."""
@@ -98,8 +127,12 @@ class Ingestion:
                 _log.warning("%s; reading again from the stored position", error)
 
     def _follow(self, source: Source) -> Iterator[Batch]:
-        offset, mark = register(self.engine, source.name, source.incarnation)
-        source.check(offset, mark)
+        try:
+            offset, mark = register(self.engine, source.name, source.incarnation)
+            source.check(offset, mark)
+        except GapError as error:
+            self.miss(error.gap)
+            raise
         if self._state is not None and source.name not in self._state.watermarks:
             self.forget()  # a new source begins in the past: it may bring ids that are forgotten here, but not there
         state = self._restored()

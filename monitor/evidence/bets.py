@@ -36,6 +36,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from monitor.evidence.mixture import log_mixed
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Counts = npt.ArrayLike
@@ -59,9 +61,9 @@ def _frozen(values: Floats) -> Floats:
 SHARES: Floats = _frozen(np.geomspace(0.002, 0.98, 48))
 """The c_k: 48 shares of wealth, log-spaced; neighbours differ by 14 %, which costs under 0.5 % of the growth."""
 
-_density = SHARES * (1.0 - SHARES)
+_density = SHARES * (1.0 - SHARES) * (1.0 + 4.0 * SHARES * (1.0 - SHARES))
 LOG_WEIGHTS: Floats = _frozen(np.log(_density / _density.sum()))
-"""log w_k: the density 1 - c per unit of c, which favours the bold half where small tolerances are decided."""
+"""log w_k: the density (1 - c) (1 + 4 c (1 - c)) per unit of c, highest around a quarter: see decision 19."""
 
 
 def log_wealth(
@@ -77,19 +79,30 @@ def log_wealth(
     `support` has shape (J,), `counts` (..., J); `margin` is one number in (low, high) or has shape (...).
     ValueError for a margin at or under `low`, or for counts of another length than the support.
     """
-    values, sums, bound = np.asarray(support, np.float64), np.asarray(counts), np.asarray(margin, np.float64)
+    values, sums, bound = _checked(support, counts, margin, low)
+    batch = np.broadcast_shapes(sums.shape[:-1], bound.shape)
+    growth = _growth(values, bound, low, weights)
+    total = np.zeros((SHARES.size, *batch))
+    for j in range(values.size):
+        total += growth[..., j].reshape(_aligned(bound, batch)) * sums[..., j]
+    return total
+
+
+def _checked(support: Support, counts: Counts, margin: float | Floats, low: float) -> tuple[Floats, Floats, Floats]:
+    values, sums = np.asarray(support, np.float64), np.asarray(counts, np.float64)
+    bound = np.asarray(margin, np.float64)
     if sums.shape[-1:] != values.shape:
         raise ValueError(f"counts end in {sums.shape[-1:]}, the support has shape {values.shape}")
     if np.any(bound <= low):
         raise ValueError(f"a margin must lie above {low}, the least possible outcome")
+    return values, sums, bound
+
+
+def _growth(values: Floats, bound: Floats, low: float, weights: Support | None) -> Floats:
+    """Log factor of each bet for each outcome, shape (48, ..., J)."""
     scale = np.ones_like(values) if weights is None else np.asarray(weights, np.float64)
-    batch = np.broadcast_shapes(sums.shape[:-1], bound.shape)
-    shares = SHARES.reshape((-1,) + (1,) * bound.ndim)
-    total = np.zeros((SHARES.size, *batch))
-    for j in range(values.size):
-        stock = scale[j] * (values[j] - bound) / (bound - low)
-        total += np.log1p(shares * stock).reshape(_aligned(bound, batch)) * sums[..., j]
-    return total
+    stock = scale * (values - bound[..., None]) / (bound[..., None] - low)
+    return np.log1p(SHARES.reshape((-1,) + (1,) * stock.ndim) * stock)
 
 
 def _aligned(bound: Floats, batch: tuple[int, ...]) -> tuple[int, ...]:
@@ -117,7 +130,13 @@ def log_evidence(
 
     Reaching log(1/alpha) at any look has probability at most alpha while the null is true.
     """
-    return log_mixture(log_wealth(support, counts, margin, low=low, weights=weights))
+    values, sums, bound = _checked(support, counts, margin, low)
+    batch = np.broadcast_shapes(sums.shape[:-1], bound.shape)
+    growth = np.moveaxis(_growth(values, bound, low, weights), 0, -2).reshape(-1, SHARES.size, values.size)
+    which = np.broadcast_to(np.arange(bound.size).reshape(bound.shape), batch).reshape(-1)
+    rows = np.ascontiguousarray(np.broadcast_to(sums, (*batch, values.size)).reshape(-1, values.size))
+    mixed = log_mixed(np.ascontiguousarray(growth), np.ascontiguousarray(which), LOG_WEIGHTS, rows)
+    return np.asarray(mixed.reshape(batch))
 
 
 def log_all_clear(

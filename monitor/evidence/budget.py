@@ -8,8 +8,15 @@
   while a plan holds; a plan that adds checks is a new plan with a budget of its own.
 * wrong pass: each check is held against the whole wrong_pass. A pass needs every check to be clear, so a wrong
   one is contained in the wrong clearing of whichever check is truly harmful (intersection-union test).
-* false pages and tickets: an expected number in a time. Each of C detectors gets C times the patience; expected
-  false alarms add up without independence (see `detector`).
+* false pages: an expected number in a time. Each of C detectors gets C times the patience; expected false alarms add
+  up without independence (see `detector`).
+* false tickets: an expected number in a time S at the pace of the baseline's traffic. With D live detectors, each
+  alarms within the units of a time T with probability at most alpha, where
+
+      alpha = 0.95 min(1/D, 1/20),    T = S D min(1/D, 1/20),
+
+  so that D detectors, each starting anew after an alarm, alarm at most D alpha / (1 - alpha) <= T / S times within T
+  on average: once in S (see `cusum`).
 
 Sources: Berger, "Multiparameter hypothesis testing and acceptance sampling", Technometrics 24 (1982), theorem 1
 (intersection-union); Bonferroni; sum 1/v^2 = pi^2 / 6.
@@ -28,6 +35,7 @@ from monitor.plan import BudgetRule
 DAY = 86_400.0
 YEAR = 365.25 * DAY
 PERIODS = {"hour": 3600.0, "day": DAY, "week": 7 * DAY, "month": YEAR / 12, "quarter": YEAR / 4, "year": YEAR}
+MOST_ALPHA, SPENT = 0.05, 0.95
 _WORDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s+per\s+([a-z]+)\s*")
 
 
@@ -69,9 +77,11 @@ class ErrorNumbers:
         """The log level of one paired change detector over blocks of this length."""
         return log_patience(self.page_seconds, block_seconds, self.checks)
 
-    def ticket_level(self, block_seconds: float) -> float:
-        """The log level of one live detector over blocks of this length."""
-        return log_patience(self.ticket_seconds, block_seconds, self.tickets)
+    @property
+    def ticket_promise(self) -> tuple[float, float]:
+        """Of one live detector: the chance of a false alarm, and the seconds of baseline traffic it is promised for."""
+        share = min(1.0 / max(self.tickets, 1), MOST_ALPHA)
+        return SPENT * share, self.ticket_seconds * max(self.tickets, 1) * share
 
 
 def variant_share(variant: int | None) -> float:
@@ -111,12 +121,23 @@ def lines(rule: BudgetRule, numbers: ErrorNumbers, block_seconds: float) -> tupl
         f"wrong pass: at most {rule.wrong_pass:.2%}, unsplit, as a pass needs every check to be clear: "
         f"e >= {clear:,.0f} (log {numbers.clear_threshold:.2f}) on both anchors",
         _patience("false pages", rule.false_pages, numbers.page_seconds, numbers.checks, block_seconds),
-        _patience("false tickets", rule.tickets, numbers.ticket_seconds, numbers.tickets, block_seconds),
+        _tickets(rule.tickets, numbers),
     )
 
 
 def _ordinal(variant: int | None) -> str:
     return "" if variant is None else f" and for variant number {variant} (share {variant_share(variant):.1%})"
+
+
+def _tickets(words: str, numbers: ErrorNumbers) -> str:
+    if not numbers.tickets:
+        return "false tickets: none possible, as nothing of this kind is watched"
+    alpha, seconds = numbers.ticket_promise
+    return (
+        f"false tickets: at most {words} expected at the traffic of the period before the deploy; each of "
+        f"{numbers.tickets} detectors alarms falsely within {seconds / DAY:,.0f} days of it with probability at most "
+        f"{alpha:.2%}"
+    )
 
 
 def _patience(name: str, words: str, seconds: float, detectors: int, block: float) -> str:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from monitor.evidence.bets import LOG_WEIGHTS, RATE, SHARES, Counts, Floats, Ints, Support, log_mixture, log_wealth
+from monitor.evidence.bets import LOG_WEIGHTS, SHARES, Counts, Floats, Ints, Support, log_mixture, log_wealth
 
 NOT_STARTED = -1
 
@@ -81,17 +81,6 @@ def update(
         np.where(seen & anew, block, state.start),
         state.blocks + seen,
     )
-
-
-def update_rate(
-    state: DetectorState, yes: npt.ArrayLike, units: npt.ArrayLike, bound: float | Floats, block: int
-) -> DetectorState:
-    """The state after one block of live units (`yes` of `units`, shapes (...)) against "rate <= bound".
-
-    `bound` comes from `baseline.rate_bound`; for "the rate fell", count the no's against 1 - its lower bound.
-    """
-    hits, total = np.asarray(yes, np.int64), np.asarray(units, np.int64)
-    return update(state, RATE, np.stack([total - hits, hits], axis=-1), bound, block, low=0.0)
 
 
 def log_value(state: DetectorState) -> Floats:

@@ -2,14 +2,20 @@
 
 Epochs are cut by pair counts alone: epoch j ends with the first block at which it holds
 
-    length_j = size x log(j (j + 1) / alpha) / log(2 / alpha)    pairs.
+    length_j = size x log(j (j + 1) / alpha) / log(2 / alpha)    pairs,    as the bar of window j + 1 demands.
 
 Window w is epoch w and epoch w + 1 together and is read from the end of epoch w to the end of epoch w + 1 (the
 first one from the deploy on), so it always ends now and holds at least one whole epoch. In each window the
-e-process of `bets` starts anew and is held against alpha_w = alpha / (w (w + 1)). As sum_w alpha_w = alpha, the
-chance that any window ever wrongly looks clear (or harmful) is at most alpha, at all looks; counted from window
-w on, it is at most alpha / w. Epochs grow with their bar, so a discordance that passes in the first window
-passes in all of them.
+e-process of `bets` starts anew and is held against
+
+    alpha_1 = alpha,    alpha_w = alpha / (w (w - 1))  for w > 1.
+
+A pass asks for this and for the same e-process since the deploy, at alpha. Harm from the deploy on is held off by the
+latter alone. Harm that begins later, in epoch j, can only be passed wrongly by windows that lie after its beginning,
+from window j + 1 on; as sum_{w > j} alpha_w = alpha / j, the chance that any of them ever wrongly looks clear is at
+most alpha / j, at all looks. So a wrong pass has probability at most alpha whenever harm began, and window 1, whose
+pairs are those since the deploy, costs nothing of its own. Read alone, the windows keep 2 alpha. Epochs grow with their
+bar, so a discordance that passes in the second window passes in all of them.
 
 Conditions: those of `bets` within a window; blocks are sealed and their ends do not peek (boundaries are stopping
 times of past counts); block ends are stored, as another cut gives other windows.
@@ -39,7 +45,7 @@ class WindowRule:
     def share(self, window: int | Ints) -> Floats:
         """alpha_w of a window, numbered from 1."""
         number = np.asarray(window, np.float64)
-        return np.asarray(self.alpha / (number * (number + 1.0)))
+        return np.asarray(self.alpha / (number * np.maximum(number - 1.0, 1.0 / number)))
 
     def threshold(self, window: int | Ints) -> Floats:
         """The log evidence that settles a window: log(1 / alpha_w)."""
@@ -47,7 +53,8 @@ class WindowRule:
 
     def length(self, epoch: int | Ints) -> Ints:
         """Pairs after which an epoch ends, numbered from 1."""
-        return np.ceil(self.size * self.threshold(epoch) / self.threshold(1)).astype(np.int64)
+        number = np.maximum(np.asarray(epoch, np.int64), 1)
+        return np.ceil(self.size * self.threshold(number + 1) / self.threshold(2)).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.api.context import Shared
 from services.api.reply import RETRY_SECONDS, reply
+from services.store import gaps
 from services.store.outbox import dead_letters
 from services.store.tables import position
 
@@ -27,6 +28,7 @@ def ready(context: Shared) -> Response:
         with context.engine.connect() as connection:
             sources = connection.scalar(sa.select(sa.func.count()).select_from(position)) or 0
             dead = dead_letters(connection)
+            missing = gaps.count(connection)
     except SQLAlchemyError:
         return reply({"ready": False, "reason": "the store is unavailable"}, 503, {"retry-after": RETRY_SECONDS})
-    return reply({"ready": True, "sources": sources, "dead_letters": dead})
+    return reply({"ready": True, "sources": sources, "dead_letters": dead, "gaps": missing})

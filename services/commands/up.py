@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import signal
 import sys
 from pathlib import Path
 
@@ -12,7 +11,9 @@ import click
 
 from monitor.plan import Plan
 from services.commands.options import clock, db_option, plan_option
+from services.commands.stopping import stop_on_signals
 from services.errors import ServiceError, UsageError
+from services.ingest.folder import folders
 from services.planfile import DEFAULT_FILE, read_plan
 from services.settings import settings
 from services.store.engine import open_engine, upgrade
@@ -21,7 +22,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command("up")
-@click.option("--tail", "files", multiple=True, metavar="FILE", help="A JSONL file to follow; may be given again.")
+@click.option("--tail", "logs", multiple=True, metavar="PATH", help="Logs to follow; may be given again.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another address needs QUANTWATCH_TOKEN.")
 @click.option("--port", default=8321, show_default=True, help="Port of the API.")
 @click.option("--dashboard-port", default=8501, show_default=True, help="Port of the dashboard; 0 for none.")
@@ -29,7 +30,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 @plan_option
 @db_option
 def command(
-    files: tuple[str, ...],
+    logs: tuple[str, ...],
     host: str,
     port: int,
     dashboard_port: int,
@@ -40,8 +41,12 @@ def command(
     """Run intake, evaluator, API, alerts, shadow worker and dashboard, until stopped.
 
     \b
-    quantwatch up --plan quantwatch.yaml --tail /var/log/llm/requests.jsonl
+    quantwatch up --plan quantwatch.yaml --tail /var/log/llm
+    quantwatch up --tail /var/log/llm/requests.jsonl --tail '/srv/llm/chat-*.json'
     QUANTWATCH_TOKEN=... quantwatch up --host 0.0.0.0
+
+    PATH is a folder, a file or a pattern. Of a folder all *.jsonl, *.ndjson and *.log files are followed, not the
+    folders inside. All are followed through rotation: renamed, compressed (.gz, .bz2, .xz) or cut.
     """
     from services.embedded import Address, Beside, Embedded, command_line
 
@@ -49,9 +54,10 @@ def command(
         raise UsageError(f"--host {host} is not local: set QUANTWATCH_TOKEN first")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     plan = read_plan(plan_file)
+    follow = folders(logs)
     engine = open_engine(db)
     upgrade(engine)
-    service = Embedded(engine, plan, clock, [Path(name) for name in files], settings().token, Address(host, port))
+    service = Embedded(engine, plan, clock, follow, settings().token, Address(host, port))
     plan_path = Path(plan_file or DEFAULT_FILE) if not plan.open else None
     beside = [Beside(command_line("shadow", plan_path, db))] if shadow and _has_arms(plan) else []
     if dashboard_port and _installed("streamlit"):
@@ -59,8 +65,10 @@ def command(
         beside.append(Beside([sys.executable, "-m", "dashboard", str(dashboard_port), api]))
         click.echo(f"dashboard  http://127.0.0.1:{dashboard_port}", err=True)
     click.echo(f"api        http://{host}:{port}", err=True)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: service.stop.set())
+    for folder in follow:
+        found = len(folder.names())
+        click.echo(f"follows    {folder.path}: {found} {'file' if found == 1 else 'files'} now", err=True)
+    stop_on_signals(service.stop)
     try:
         service.run()
     finally:

@@ -26,7 +26,7 @@ EVERY = (20, 10, 5, 2)
 ITSELF, CUT = "the reference itself", "the reference, cut"
 _CHUNK, _ROUNDS = 10, 400
 _PROMPT = 500
-_CLEARLY = 1.5
+_CLEARLY = 2.0
 _TRUNCATION = "let `truncation` gate (signals.truncation.gates: true)"
 
 
@@ -96,7 +96,7 @@ def noticed(watch: Watch, pairs: Sequence[tuple[Event, Output, Output]]) -> list
 
 
 def _findable(signals: Sequence[Noticed], every: int) -> bool:
-    return any(one.harm(every) > _CLEARLY * one.tolerance for one in signals)
+    return any(one.harm(every) >= _CLEARLY * one.tolerance for one in signals)
 
 
 def _rule(rule: DeploymentRule) -> DeploymentRule:

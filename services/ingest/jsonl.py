@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,11 +14,14 @@ import xxhash
 from monitor.run import Run
 from monitor.wire import MAX_BYTES
 from services.errors import GapError, UsageError
+from services.gap import Gap, Reason
 
 RUN_RECORDS = 8_192
 RUN_BYTES = 16 * 1024 * 1024
+HEAD = 65_536
+"""Bytes of a first line that tell one log from another."""
 _MARK = 4_096
-_RETURN = ord("\r")
+_RETURN, _last = ord("\r"), itemgetter(-1)
 _BLOCK = 1024 * 1024
 """Bytes read at once: small enough to be cut into lines while they are in the processor's cache."""
 
@@ -24,16 +29,19 @@ _BLOCK = 1024 * 1024
 class JsonlFile:
     """One file of records, a line each. Blank lines are no records. Nothing is skipped silently.
 
-    With `follow`, a last line without its newline waits for the rest; else it is taken as it is.
+    With `follow`, a last line without its newline waits for the rest; else it is taken as it is. `file` is the file
+    where it is open already.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], int], *, follow: bool = False) -> None:
+    def __init__(
+        self, path: Path, clock: Callable[[], int], *, follow: bool = False, file: BinaryIO | None = None
+    ) -> None:
         self.path = path
         self.clock = clock
         self.follow = follow
         self.name = f"file:{path.resolve()}"
         try:
-            self._file: BinaryIO = path.open("rb")
+            self._file: BinaryIO = file or path.open("rb")
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror or 'cannot be read'}") from None
         if path.is_dir():
@@ -42,26 +50,26 @@ class JsonlFile:
     @property
     def incarnation(self) -> str:
         """A hash of the first line: another log under the same name is another incarnation."""
-        self._file.seek(0)
-        return xxhash.xxh3_64_hexdigest(self._file.readline(65_536))
+        return incarnation(self._bytes(0, HEAD))
 
     @property
     def size(self) -> int:
-        """Bytes in the file now."""
-        return self.path.stat().st_size
+        """Bytes in the file now, whatever it is called now."""
+        return os.fstat(self._file.fileno()).st_size
 
     def mark(self, offset: int) -> str:
         """A hash of the bytes before an offset, by which a log that was rewritten is noticed."""
         start = max(0, offset - _MARK)
-        self._file.seek(start)
-        return xxhash.xxh3_64_hexdigest(self._file.read(offset - start))
+        return xxhash.xxh3_64_hexdigest(self._bytes(start, offset - start))
 
     def check(self, offset: int, mark: str) -> None:
         """Raises `GapError` unless the file still holds what was read up to `offset`."""
         if offset > self.size:
-            raise GapError(f"{self.path}: was cut; position {offset} lies behind its end at {self.size}")
+            gap = Gap(self.name, offset, None, Reason.CUT)
+            raise GapError(f"{self.path}: was cut; position {offset} lies behind its end at {self.size}", gap)
         if offset and mark and self.mark(offset) != mark:
-            raise GapError(f"{self.path}: was rewritten before position {offset}; give the new log another name")
+            gap = Gap(self.name, offset, None, Reason.REWRITTEN)
+            raise GapError(f"{self.path}: was rewritten before position {offset}; give the new log another name", gap)
 
     def runs(self, offset: int) -> Iterator[Run]:
         """Runs from `offset` to the end of the file as it is now; the last one is drained, and may be empty."""
@@ -75,6 +83,10 @@ class JsonlFile:
     def close(self) -> None:
         """Gives the file handle back."""
         self._file.close()
+
+    def _bytes(self, start: int, size: int) -> bytes:
+        """What lies there on the disk now; less at the end of the file. The reader's own buffer may be older."""
+        return os.pread(self._file.fileno(), size, start)
 
     def _run(self, start: int) -> Run:
         positions: list[int] = []
@@ -128,10 +140,16 @@ class JsonlFile:
         return skipped
 
 
+def incarnation(head: bytes) -> str:
+    """The hash of a log's first line, from its first bytes: `HEAD` of them, or all."""
+    line, newline, _ = head.partition(b"\n")
+    return xxhash.xxh3_64_hexdigest(line + newline)
+
+
 def _keep(lines: list[bytes], at: int, positions: list[int], records: list[bytes]) -> int:
     """Adds those that are no blank lines, each with where it begins; returns where the next one does."""
     begins = list(accumulate([len(line) + 1 for line in lines], initial=at))
-    if min(lines) < b"{" or any(line[-1] == _RETURN for line in lines):
+    if min(lines) < b"{" or _RETURN in map(_last, lines):
         for line, begin in zip(lines, begins, strict=False):
             if line and not line.isspace():
                 positions.append(begin)

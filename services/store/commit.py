@@ -14,6 +14,7 @@ from monitor.facts import Layout
 from monitor.run import Batch, OpenJoin, Sampled
 from monitor.watch import Group
 from services.errors import FenceError, GapError
+from services.gap import Gap, Reason
 from services.store import tables as t
 from services.store.bits import signed
 from services.store.inbox import delete_through
@@ -46,7 +47,8 @@ def register(engine: Engine, source: str, incarnation: str) -> tuple[int, str]:
             return 0, ""
         if row.incarnation != incarnation and row.next > 0:  # of which nothing was read may still get its beginning
             raise GapError(
-                f"{source} is not the log that was read before (its beginning differs); give it another name"
+                f"{source} is not the log that was read before (its beginning differs); give it another name",
+                Gap(source, int(row.next), None, Reason.REPLACED),
             )
         opened = {"closed": False, "incarnation": incarnation}
         connection.execute(sa.update(t.position).where(t.position.c.source == source).values(opened))

@@ -20,8 +20,8 @@ from shadow.backends.backend import Request, TokenScores
 from shadow.backends.breaker import FIRST, Breaker
 from shadow.backends.http import TRIES, Transport
 from shadow.backends.limits import Account, Amount, Limits, Purse
-from shadow.backends.probe import HELLO, Abilities, probe
-from shadow.backends.protocol import answered, body_of
+from shadow.backends.probe import HELLO, STRUCTURED, Abilities, probe, schema_form
+from shadow.backends.protocol import SCHEMA_FORMS, answered, body_of, demands_schema
 from shadow.backends.session import Session
 from shadow.errors import BackendError, EngineFault, Later, NotReplayable, Unanswered
 from shadow.ports import Spending
@@ -53,6 +53,7 @@ class OpenAIBackend:
         self._account = Account(self.name, Limits.of(rule), spending)
         self._clock = clock
         self._deadline = inf
+        self._schema_form: str | None = None  # not known before the first schema is asked for
         self._connect: Callable[[], Transport] = lambda: Transport(token, self.timeout)
 
     @classmethod
@@ -99,7 +100,8 @@ class OpenAIBackend:
         wait = self.breaker.wait()
         if wait or not requests:
             return [Later("engine_down", wait) for _ in requests]
-        with self._account.purse(self._bound(request) for request in requests) as purse:
+        learning = [STRUCTURED] * 3 if self._must_learn(requests) else []
+        with self._account.purse(self._bound(request) for request in [*learning, *requests]) as purse:
             return asyncio.run(self._generate(requests, purse))
 
     def score(self, requests: Sequence[Request], outputs: Sequence[Output | None]) -> list[TokenScores | None]:
@@ -128,6 +130,8 @@ class OpenAIBackend:
             if self.abilities is None and (problem := await self._reach(session)) is not None:
                 others = problem if isinstance(problem, Later) else Later("engine_down", self.breaker.wait())
                 return [problem, *[others] * (len(requests) - 1)]
+            if self._must_learn(requests):
+                self._schema_form = await schema_form(session, self.rule)
             doubtful = self.breaker.doubtful
             found = {}
             if doubtful:
@@ -136,6 +140,10 @@ class OpenAIBackend:
                 found |= await self._some(session, requests, set(range(len(requests))) - found.keys())
         later = Later("engine_down", self.breaker.wait())
         return [found.get(n, later) for n in range(len(requests))]
+
+    def _must_learn(self, requests: Sequence[Request]) -> bool:
+        """Whether it is not known yet how the server takes a schema, and one is asked for."""
+        return self._schema_form is None and any(map(demands_schema, requests))
 
     async def _reach(self, session: Session) -> EngineFault | Later | None:
         """Asks a server that was never reached what it can; what is wrong with it now, if anything."""
@@ -166,7 +174,8 @@ class OpenAIBackend:
         return dict(zip(ordered, found, strict=True))
 
     async def _answer(self, session: Session, request: Request, tries: int) -> Output | Unanswered:
-        body = body_of(request, self.rule.model, logprobs=self.abilities is not None and self.abilities.logprobs)
+        logprobs = self.abilities is not None and self.abilities.logprobs
+        body = body_of(request, self.rule.model, logprobs=logprobs, schema_form=self._schema_form or SCHEMA_FORMS[0])
         try:
             reply = await session.ask(
                 "/chat/completions",

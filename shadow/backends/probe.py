@@ -8,11 +8,17 @@ from monitor.model import Message
 from monitor.plan import ArmRule
 from shadow.backends import teacher
 from shadow.backends.backend import Request
-from shadow.backends.protocol import Answered, answered, body_of, model_of, offers, same_model, served
+from shadow.backends.protocol import SCHEMA_FORMS, Answered, answered, body_of, model_of, offers, same_model, served
 from shadow.backends.session import Session
 from shadow.errors import BackendError, EngineFault, Later, NotReplayable
 
 HELLO = Request("probe", (Message("user", "Hi"),), max_tokens=1)
+STRUCTURED = Request(
+    "probe",
+    (Message("user", "Hi"),),
+    response_format={"type": "json_schema", "json_schema": {"name": "probe", "schema": {"type": "object"}}},
+    max_tokens=1,
+)
 _NAMED = 5
 _NO_LIST = ("engine_status_404", "engine_status_405", "engine_malformed", "engine_not_json")
 
@@ -40,6 +46,34 @@ async def probe(session: Session, rule: ArmRule) -> Abilities:
             raise
         reply = await _plain_hello(session, rule)
     return Abilities(bool(reply.output.logprobs), await _scores(session, rule, reply.prompt_tokens))
+
+
+async def schema_form(session: Session, rule: ArmRule) -> str | None:
+    """The form in which a server takes a schema, by an answer of one token in each; None where it does not tell now.
+
+    llama-cpp-python takes one form only, and answers the other with status 500. A server that fails for a while must
+    not be taken for it: others ignore a schema in that form. So the refusal has to come again after the answer.
+    """
+    usual, other = SCHEMA_FORMS
+    if (taken := await _takes(session, rule, usual)) is not False:
+        return usual if taken else None
+    if await _takes(session, rule, other):
+        return other if await _takes(session, rule, usual) is False else None
+    return usual
+
+
+async def _takes(session: Session, rule: ArmRule, form: str) -> bool | None:
+    """Whether a schema in this form is answered; None where the server was not able to say."""
+    body = body_of(STRUCTURED, rule.model, logprobs=False, schema_form=form)
+    try:
+        await session.ask("/chat/completions", body, lambda data: answered(data, rule.model), most=1, tries=1)
+    except NotReplayable:
+        return False
+    except EngineFault as fault:
+        return False if fault.reason == "engine_status_500" else None
+    except Later:
+        return None
+    return True
 
 
 async def _plain_hello(session: Session, rule: ArmRule) -> Answered:

@@ -67,6 +67,8 @@ class _Models(msgspec.Struct, frozen=True):
 
 _reply = msgspec.json.Decoder(_Reply)
 _models = msgspec.json.Decoder(_Models)
+SCHEMA_FORMS: tuple[str, ...] = ("json_schema", "json_object")
+"""How a schema is written: as OpenAI has it; as llama.cpp first had it, and llama-cpp-python has it to this day."""
 _SUFFIX = re.compile(r"-\d{4}(-?\d\d){0,2}")
 
 
@@ -79,9 +81,9 @@ class Answered:
     completion_tokens: int | None
 
 
-def body_of(request: Request, model: str, *, logprobs: bool) -> Json:
+def body_of(request: Request, model: str, *, logprobs: bool, schema_form: str = SCHEMA_FORMS[0]) -> Json:
     """What is sent: the request as it was logged, at temperature 0. What the log does not say is not sent, so that
-    the server's own defaults hold as they did for users."""
+    the server's own defaults hold as they did for users. A schema is written in the given one of `SCHEMA_FORMS`."""
     sampling = request.sampling
     body: Json = {"model": model, "messages": messages(request.messages), "temperature": 0}
     body["max_tokens"] = request.max_tokens
@@ -90,7 +92,7 @@ def body_of(request: Request, model: str, *, logprobs: bool) -> Json:
         if sampling.tool_choice is not None:
             body["tool_choice"] = _tool_choice(sampling.tool_choice)
     if request.response_format is not None:
-        body["response_format"] = _named(request.response_format)
+        body["response_format"] = _demanded(request.response_format, schema_form)
     body |= _sampled(sampling)
     if logprobs:  # llama.cpp gives none for 0, llama-cpp-python none without a number
         body |= {"logprobs": True, "top_logprobs": 1}
@@ -109,12 +111,19 @@ def _tool_choice(said: str) -> str | Json:
     return said if said in ("none", "auto", "required") else {"type": "function", "function": {"name": said}}
 
 
-def _named(response_format: Json) -> Json:
-    """The protocol demands that a schema has a name."""
+def demands_schema(request: Request) -> bool:
+    """Whether the answer must follow a schema."""
+    return "schema" in ((request.response_format or {}).get("json_schema") or {})
+
+
+def _demanded(response_format: Json, form: str) -> Json:
+    """The demand in one of the forms; OpenAI's demands that a schema has a name."""
     asked = response_format.get("json_schema")
-    if asked is None or asked.get("name"):
+    if asked is None:
         return response_format
-    return response_format | {"json_schema": asked | {"name": "answer"}}
+    if form == "json_object" and "schema" in asked:
+        return {"type": "json_object", "schema": asked["schema"]}
+    return response_format if asked.get("name") else response_format | {"json_schema": asked | {"name": "answer"}}
 
 
 def messages(turns: Sequence[Message]) -> list[Json]:

@@ -46,7 +46,9 @@ outputs = st.builds(
     logprobs=some(st.floats(-100, 0)),
 )
 formats = st.builds(
-    m.ResponseFormat, type=texts, json_schema=maybe(st.builds(m.JsonSchemaFormat, schema=raws, name=maybe(texts)))
+    m.ResponseFormat,
+    type=texts,
+    json_schema=maybe(st.builds(m.JsonSchemaFormat, schema=raws, name=maybe(texts), strict=maybe(st.booleans()))),
 )
 decoding = st.builds(
     m.Sampling,
@@ -55,6 +57,10 @@ decoding = st.builds(
     seed=maybe(st.integers(0, 2**31)),
     max_tokens=maybe(st.integers(0, 4096)),
     tool_choice=maybe(texts),
+    stop=maybe(st.one_of(texts, some(texts))),
+    presence_penalty=maybe(st.floats(-2, 2)),
+    frequency_penalty=maybe(st.floats(-2, 2)),
+    repetition_penalty=maybe(st.floats(0, 2)),
 )
 timings = st.builds(m.Timings, queue=maybe(milliseconds), first_token=maybe(milliseconds), total=maybe(milliseconds))
 expected = st.builds(m.Expected, kind=st.sampled_from(["json", "tool_call", "text", "refusal", "comply"]), value=raws)

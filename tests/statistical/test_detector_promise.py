@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from monitor.evidence import detector
+from monitor.evidence import cusum, detector, levels
 from monitor.evidence.baseline import rate_bound
 from monitor.evidence.bets import YES_NO
 from tests.statistical.nulls import World, adaptive, boundary, most, simulate
@@ -71,18 +71,19 @@ def day(rng: np.random.Generator, hours: int, runs: int) -> np.ndarray:
 
 def test_the_widened_bound_outlasts_a_daily_cycle_and_the_bare_mean_does_not() -> None:
     rng = np.random.default_rng(45)
-    runs, patience = 150, 100.0
+    runs = 20
     past, live = day(rng, 72, runs), day(rng, 96, runs)
     wide = [rate_bound(np.stack([past[:, r], np.full(72, 500)], -1)).bound for r in range(runs)]
     rates = {"wide": np.array(wide, float), "bare": past.sum(axis=0) / (72 * 500)}
     share = {}
     for name, bound in rates.items():
-        state, fired = detector.fresh((runs,)), np.zeros(runs, bool)
+        each = levels.stacked([levels.known_rate(float(rate), 96 * 500, 0.05, odds=(1.8,)) for rate in bound])
+        state, fired = cusum.fresh(each, (runs,)), np.zeros(runs, bool)
         for hour, yes in enumerate(live):
-            state = detector.update_rate(state, yes, np.full(runs, 500), bound, hour)
-            fired |= detector.log_value(state) >= math.log(patience * 10)
+            state = cusum.update(each, state, yes, np.full(runs, 500), hour)
+            fired |= cusum.alarmed(each, state)
         share[name] = fired.mean()
-    assert share["wide"] <= most(runs, 96 / (patience * 10)) / runs
+    assert share["wide"] <= most(runs, 0.05) / runs
     assert share["bare"] > 0.5
 
 

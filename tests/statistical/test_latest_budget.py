@@ -1,4 +1,4 @@
-"""All windows together wrongly clear at most alpha, and an old good record does not cover for a new bad one."""
+"""Both anchors together wrongly pass at most alpha, and an old good record does not cover for a new bad one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from tests.statistical.nulls import boundary, most, simulate
 
 
 def cleared(blocks: np.ndarray, rule: latest.WindowRule, tolerance: float, since: int = 0) -> np.ndarray:
-    """Runs whose latest window, begun at or after block `since`, looked clear at some look."""
+    """Runs that were clear since the deploy and in a latest window begun at or after block `since`, at some look."""
     state = latest.fresh(3, blocks.shape[1:-1])
     ever = np.zeros(blocks.shape[1], bool)
-    for number, counts in enumerate(blocks):
+    for number, (counts, sums) in enumerate(zip(blocks, blocks.cumsum(axis=0), strict=True)):
         state = latest.advance(rule, state, counts, number)
+        whole = log_all_clear(YES_NO, sums, tolerance) >= -np.log(rule.alpha)
         clear = log_all_clear(YES_NO, state.counts, tolerance) >= rule.threshold(state.window)
-        ever |= clear & (state.start >= since)
+        ever |= whole & clear & (state.start >= since)
     return ever
 
 

@@ -290,7 +290,7 @@ class World:
 
     def quarantine(self) -> Row:
         rows = [{"source": "gateway.jsonl", "position": "1842", "reason": "not_json", "time": NOW - 300}]
-        return {"total": 3, "by_reason": {"not_json": 2, "late": 1}, "rows": rows}
+        return {"total": 3, "by_reason": {"not_json": 2, "late": 1}, "rows": rows, "gaps": []}
 
 
 ORDERS = (

@@ -203,7 +203,7 @@ def test_quarantine_counts_and_never_shows_a_body(store: Store, client: Client) 
 def test_coverage(store: Store, client: Client) -> None:
     store.pair("one", {"logged": 1})
     answer = client.get("/v1/coverage", deployment="chat", variant="int4")
-    assert answer == {"pairs": 1, "sealed_pairs": 1, "queued": 0, "open_joins": 0}
+    assert answer == {"pairs": 1, "sealed_pairs": 1, "queued": 0, "open_joins": 0, "missing": {}}
 
 
 def test_unknown_names_and_numbers_are_json_errors(client: Client) -> None:

@@ -136,6 +136,18 @@ def test_arms_that_land_after_sealing_change_no_fact(tmp_path: Path, asked: Json
     assert rows_of(shop.engine, t.queue) == []
 
 
+def test_a_task_whose_pair_was_sealed_is_given_up_and_what_it_had_is_kept(tmp_path: Path, asked: Json) -> None:
+    shop = Shop(tmp_path, asked, request("other", START + 3_600))
+    shop.fill(Arm.DEPLOYED, refused=True)
+    shop.seal()
+    assert shop.queue.lease(8, "w", 60) == []
+    assert shop.queue.depth() == 0
+    arms = {(row.arm, '"refusal":1' in row.outcomes) for row in rows_of(shop.engine, t.arm)}
+    assert arms == {("logged", False), ("deployed", True), ("reference", False)}
+    late = f'"refusal":{code(Missing.TIMED_OUT)}'
+    assert sum(late in row.outcomes for row in rows_of(shop.engine, t.arm)) == 2
+
+
 def test_copies_of_one_prompt_count_once(tmp_path: Path) -> None:
     same = {"messages": [{"role": "user", "content": "the same prompt"}]}
     others = [request(f"r{n}", START + n, **same) for n in range(5)]

@@ -51,7 +51,24 @@ def test_a_promise_to_each_variant_is_split_over_checks_only() -> None:
 def test_detectors_share_a_rate_of_false_alarms() -> None:
     numbers = spend(BudgetRule(false_pages="1 per day", tickets="1 per week"), checks=5, tickets=3)
     assert numbers.page_level(60.0) == pytest.approx(math.log(5 * 1440))
-    assert numbers.ticket_level(3600.0) == pytest.approx(math.log(3 * 168))
+    alpha, seconds = numbers.ticket_promise
+    assert alpha == pytest.approx(0.95 * 0.05)
+    assert seconds == pytest.approx(0.05 * 3 * 604_800)
+
+
+@pytest.mark.parametrize("detectors", [1, 7, 20, 3_000])
+def test_live_detectors_that_start_anew_spend_no_more_than_their_budget(detectors: int) -> None:
+    numbers = spend(BudgetRule(tickets="2 per week"), checks=1, tickets=detectors)
+    alpha, seconds = numbers.ticket_promise
+    assert detectors * alpha / (1 - alpha) <= seconds * 2 / 604_800
+
+
+def test_the_line_about_tickets_says_whose_traffic_it_means() -> None:
+    rule = BudgetRule(tickets="1 per week")
+    assert lines(rule, spend(rule, checks=1, tickets=100), 60.0)[-1] == (
+        "false tickets: at most 1 per week expected at the traffic of the period before the deploy; each of 100 "
+        "detectors alarms falsely within 7 days of it with probability at most 0.95%"
+    )
 
 
 @pytest.mark.parametrize("rule", [BudgetRule(wrong_fail=0.0), BudgetRule(wrong_pass=1.0)])

@@ -120,6 +120,52 @@ def test_what_a_server_refuses_has_no_replay_and_does_not_speak_against_the_serv
         assert not build.breaker.doubtful
 
 
+def structured(name: str) -> Request:
+    form = {"type": "json_schema", "json_schema": {"name": "order", "schema": {"type": "object"}}}
+    return Request(name, (Message("user", name),), response_format=form)
+
+
+def forms(engine: Engine) -> list[str]:
+    """The response formats that were asked for, in order."""
+    return [body["response_format"]["type"] for body in engine.requests if "response_format" in body]
+
+
+@pytest.mark.parametrize("code", [422, 500])
+def test_a_server_that_takes_a_schema_only_beside_json_object_is_asked_so(code: int) -> None:
+    def only_json_object(body: Json) -> Fault | None:  # llama-cpp-python: a 500
+        return Status(code) if body.get("response_format", {}).get("type") == "json_schema" else None
+
+    with Engine(say) as engine:
+        build = backend(engine, concurrency=1)
+        engine.faults = only_json_object
+        assert reasons(build.generate([structured("first"), structured("beside it")])) == ["answered"] * 2
+        assert forms(engine) == ["json_schema", "json_object", "json_schema", "json_object", "json_object"]
+        engine.requests.clear()
+        assert reasons(build.generate([structured("later"), request()])) == ["answered"] * 2
+        assert forms(engine) == ["json_object"]
+        assert not build.breaker.doubtful
+
+
+def test_a_server_that_fails_for_a_while_is_not_taken_for_one_that_takes_no_schema() -> None:
+    with Engine(say) as engine:
+        build = backend(engine, concurrency=1)
+        engine.faults = [Status(500)]
+        assert reasons(build.generate([structured("first")])) == ["answered"]
+        assert forms(engine) == ["json_schema", "json_object", "json_schema", "json_schema"]
+        engine.requests.clear()
+        engine.faults = [Status(503)]
+        assert reasons(build.generate([structured("second")])) == ["answered"]
+        assert forms(engine) == ["json_schema", "json_schema"]
+
+
+def test_a_server_that_takes_schemas_is_asked_how_once() -> None:
+    with Engine(say) as engine:
+        build = backend(engine)
+        assert reasons(build.generate([structured("first")])) == ["answered"]
+        assert reasons(build.generate([structured("second")])) == ["answered"]
+        assert forms(engine) == ["json_schema"] * 3
+
+
 def test_a_prompt_beyond_the_context_has_no_replay() -> None:
     with Engine(say, context=30) as engine:
         found = backend(engine).generate([request("short"), request("long", "word " * 60)])

@@ -66,6 +66,16 @@ def test_a_schema_goes_as_it_came_and_gets_a_name_where_it_has_none() -> None:
     assert body(response_format={"type": "json_object"})["response_format"] == {"type": "json_object"}
 
 
+def test_a_schema_can_be_written_as_llama_cpp_python_takes_it() -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "order", "schema": {"type": "object"}}}
+    sent = body_of(Request("r", (USER,), response_format=schema), "small", logprobs=False, schema_form="json_object")
+    assert sent["response_format"] == {"type": "json_object", "schema": {"type": "object"}}
+    plain = Request("r", (USER,), response_format={"type": "json_object"})
+    assert body_of(plain, "small", logprobs=False, schema_form="json_object")["response_format"] == {
+        "type": "json_object"
+    }
+
+
 def test_results_of_tools_belong_to_the_calls_before_them_in_order() -> None:
     calls = Message("assistant", None, tool_calls=(ToolCall("find", '{"id": 1}'), ToolCall("find", '{"id": 2}')))
     turns = (USER, calls, Message("tool", "one"), Message("tool", "two"), Message("tool", "stray"))
