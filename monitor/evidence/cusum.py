@@ -9,8 +9,8 @@ units, by a clock that counts all units, it loses down_c and is set to zero wher
 
     S_c <- max(0, S_c + up_c k - down_c ticks),      alarm when S_c >= h_c for any c.
 
-`levels` places the levels by the exact law of the run length (`runlength`), not by a likelihood ratio, so rounding costs
-no validity and overshoot none of the promise:
+`levels` places the levels by the exact law of the run length (`runlength`), not by a likelihood ratio, so rounding
+costs no validity and overshoot none of the promise:
 
     P(alarm within N units) <= alpha    while every unit is a yes with probability at most p given its past,
 

@@ -3,7 +3,7 @@
 Each component is laid out on a lattice close to its likelihood ratio (see `cusum`). Levels are then the least at which
 each component alone alarms equally often and the law of the whole bank (`runlength` for a known rate, an average of it
 for an estimated one) stays within the promise, found by bisection. They are placed at nine tenths of alpha: who counts
-false alarms on some thousands of streams should not meet more than was promised, and it costs 2 % of the delay.
+false alarms on some thousands of streams should not meet more than was promised, and it costs 1 to 3 % of the delay.
 
 Guarantee and conditions: those of the law that is handed in; of `known_rate`, those of `runlength.false_alarm`.
 

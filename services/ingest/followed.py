@@ -31,7 +31,8 @@ class Followed(JsonlFile):
         self._raw = raw
         self._checked = ""
         try:
-            if self.status().key != found.key:
+            now = self.status()
+            if now.key != found.key or now.size < found.size:
                 raise ChangedError(f"{found.path} is another file by now")
             if self.compressed:
                 self._file = cast("Any", Unpacked(found.path, raw))

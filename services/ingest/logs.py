@@ -9,7 +9,7 @@ from pathlib import Path
 from monitor.run import Batch
 from services.errors import ChangedError
 from services.gap import Reason
-from services.ingest.folder import Found, Order, State, base_name, order
+from services.ingest.folder import Found, State, base_name
 from services.ingest.followed import Followed
 from services.ports import Clock
 from services.store.positions import Position
@@ -21,8 +21,8 @@ class Log:
 
     `drained` is that file's state when it was last read to its end; `seen` is the most that the log was ever long.
     `since` is when its file last changed, or was lost; `moved` says that another is written by now where it was.
-    `held` says that it holds up sealing in this process. `base` is the file's name before any rotation; `age` sorts
-    logs by when they were found, and those that were found at once by their names then.
+    `held` says that it holds up sealing in this process. `base` is the file's name before any rotation. `round` counts
+    on from one reading to the next: what was found in an earlier one is older.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Log:
     seen: int = 0
     since: int = 0
     moved: bool = False
-    age: tuple[int, Order] | None = None
+    round: int = 0
     lost: Reason = Reason.DELETED
 
     @property
@@ -58,7 +58,6 @@ class Log:
         """From now on it lies in this file."""
         self.moved, self.lost = self.lost is Reason.CUT, Reason.DELETED
         self.source, self.home, self.drained, self.since = file, found, None, now
-        self.age = self.age or (now, order(found.path.name))
         file.name = self.name
 
     def leave(self, why: Reason, now: int) -> None:

@@ -49,7 +49,8 @@ class Aside:
 class Placing:
     """Keeps every file of a view either as the home of one log, or aside for a reason.
 
-    `broken` are compressed files of which nothing can be said that were found since this was last emptied.
+    `broken` are compressed files of which nothing can be said that were found since this was last emptied. `round` is
+    what logs that are found from now on get.
     """
 
     def __init__(self, view: View, logs: Logs, clock: Clock) -> None:
@@ -60,7 +61,7 @@ class Placing:
         self._turn: Key | None = None
         self._begun_with: frozenset[Key] = frozenset()
         self._begun = False
-        self._torn = 0
+        self.round = self._torn = 0
         self.broken: list[Found] = []
         self._said: set[str] = set()
 
@@ -73,12 +74,14 @@ class Placing:
         self._torn += 1
         for _ in range(_TRIES):
             try:
-                steady = self._view.look()
+                self._view.look()
+                steady = self._place_all() and self._view.is_steady()
             except OSError as error:
                 self.say(f"{self._view.folder.path}: {error.strerror}")
                 return True
-            if self._place_all() and steady:
+            if steady:
                 self._torn = 0
+                self.round += 1
                 return True
         return self._torn > _TORN
 
@@ -214,6 +217,7 @@ class Placing:
             if log.source is not file:
                 self._aside[found.key] = Aside(found, Why.COPY, log)
             else:
+                log.round = self.round
                 self._go_on(log, file)
             return log
         except DamagedError as error:

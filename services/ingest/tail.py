@@ -52,6 +52,7 @@ class Tail:
         for log in self._followed():
             assert log.home is not None
             if order(log.home.path.name) > held_back.get(log.base, _LAST) and log.home.key in self._view.files:
+                log.round = self._placing.round  # as if it were found with what it waits for
                 continue
             if not self._is_being_packed(log) and (not log.is_drained or self._is_finished(log)):
                 self._read(ingestion, log)
@@ -74,7 +75,12 @@ class Tail:
 
     def _followed(self) -> list[Log]:
         """The logs with an open file, older ones first."""
-        return sorted((log for log in self.logs.all.values() if log.source is not None), key=lambda log: log.age or ())
+        return sorted((log for log in self.logs.all.values() if log.source is not None), key=self._age)
+
+    def _age(self, log: Log) -> tuple[int, Order, bool]:
+        """Of files that were found at once, the name says which is older; of one name, that which has lost it."""
+        assert log.home is not None
+        return log.round, order(log.home.path.name), log.home.key in self._view.files
 
     def _is_finished(self, log: Log) -> bool:
         """Whether the file of a log, once it is read to its end, will bring nothing more."""

@@ -35,21 +35,20 @@ class View:
         self.now = clock()
         self.files: dict[Key, Found] = {}
         self._clock = clock
+        self._listed: dict[str, int] = {}
         self._names: set[str] = set()
         self._since: dict[Key, tuple[State, int, int]] = {}
 
-    def look(self) -> bool:
-        """Sees what the folder holds now; False if files were renamed meanwhile, so that one may have been missed.
-
-        `OSError`, and nothing changed, where the folder cannot be read.
-        """
-        now, before = self._clock(), self.folder.names()
-        files = self.folder.files(before)
-        steady = self.folder.names() == before
-        self.now, self.files = now, files
+    def look(self) -> None:
+        """Sees what the folder holds now. `OSError`, and nothing changed, where it cannot be read."""
+        now, self._listed = self._clock(), self.folder.names()
+        self.now, self.files = now, self.folder.files(self._listed)
         self._names = {file.path.name for file in self.files.values()}
         self._since = {key: self._unchanged_since(file) for key, file in self.files.items()}
-        return steady
+
+    def is_steady(self) -> bool:
+        """Whether no file was renamed, made or deleted since the look began, so that none can have been missed."""
+        return self.folder.names() == self._listed
 
     def quiet(self, file: Found) -> int:
         """Milliseconds since a file that is there was first seen as it is."""

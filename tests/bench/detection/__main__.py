@@ -79,7 +79,8 @@ def _page(rows: list[Row], promised: list[figures.Figure], seconds: float, *, re
     return f"""# Detection
 
 How soon the evidence finds a change, how often it is wrong, and what others need, on the same seeded streams.
-{"A reduced run. " if reduced else ""}{figures.today()}, {host["cores"]} cores, {host["cpu"]}, Python {host["python"]};
+{"A reduced run, whose upper limits are wide. " if reduced else ""}
+{figures.today()}, {host["cores"]} cores, {host["cpu"]}, Python {host["python"]};
 seed {SEED}; {seconds:.0f} s.
 Made by `make bench-detection`; a shorter run: `python -m tests.bench.detection --reduced`.
 What is promised, by which methods and under which conditions: [evidence](../evidence.md).
