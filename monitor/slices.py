@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from monitor.model import NO_TOOLS, Event
 from monitor.plan import SliceRule, Where
-from monitor.signals.columns import last_user_text
+from monitor.signals.questions import last_user_text
 
 ALL: Final = "all"
 _REMEMBERED: Final = 65_536

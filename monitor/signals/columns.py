@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from monitor.model import Event, Output
+from monitor.signals.questions import last_user_texts
 from monitor.signals.text import Bytes, Offsets, pack_whole
 
 
@@ -37,19 +38,3 @@ class Columns:
     def questions(self) -> list[str | None]:
         """What the user said last; None where the log has no messages."""
         return last_user_texts(self.events)
-
-
-def last_user_texts(events: Sequence[Event]) -> list[str | None]:
-    """The last user message of each; where it is the last message, as nearly always, without a call."""
-    return [
-        messages[-1].content if (messages := event.messages) and messages[-1].role == "user" else last_user_text(event)
-        for event in events
-    ]
-
-
-def last_user_text(event: Event) -> str | None:
-    """The text of the last user message, or None where the log has no messages."""
-    messages = event.messages
-    if not messages:
-        return None
-    return next((message.content for message in reversed(messages) if message.role == "user"), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import numpy as np
@@ -12,7 +12,9 @@ import xxhash
 from numpy.typing import NDArray
 
 from monitor.model import Definition, Event, Output
-from monitor.signals.columns import Columns
+
+if TYPE_CHECKING:  # it brings the compiler along, which readers of definitions do without
+    from monitor.signals.columns import Columns
 
 Cells = NDArray[np.int16]
 

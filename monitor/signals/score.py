@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 import xxhash
 
 from monitor.model import Definition, Event, Expected, Output, ToolCall
-from monitor.signals.columns import Columns
 from monitor.signals.family import Cells, sealed
+
+if TYPE_CHECKING:  # it brings the compiler along, which readers of definitions do without
+    from monitor.signals.columns import Columns
 
 Refused = Callable[[Event, Output], bool | None]
 

@@ -15,7 +15,7 @@ import msgspec
 
 from monitor.model import Arm, Decision, Event, Message, Output, ToolCall, Verdict
 from monitor.plan import DeploymentRule, VariantRule
-from monitor.signals.columns import last_user_text
+from monitor.signals.questions import last_user_text
 from monitor.watch import Watch
 from services.commands.options import clock
 from services.doctor.replayed import Replayed
