@@ -39,10 +39,14 @@ _MAY_HIDE: Final = (Why.GROWING, Why.GROWING_COPY, Why.UNREADABLE)
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A file that is not read, in the state that it had; `log` is the one that it is a copy of."""
+    """A file that is not read, in the state that it had; `log` is the one that it is a copy of.
+
+    `round` is the one in which it was first put aside.
+    """
 
     found: Found
     why: Why
+    round: int
     log: Log | None = None
 
 
@@ -59,8 +63,7 @@ class Placing:
         self._clock = clock
         self._aside: dict[Key, Aside] = {}
         self._turn: Key | None = None
-        self._begun_with: frozenset[Key] = frozenset()
-        self._begun = False
+        self._before: dict[Key, Aside] = {}
         self.round = self._torn = 0
         self.broken: list[Found] = []
         self._said: set[str] = set()
@@ -72,6 +75,7 @@ class Placing:
         be read before it. After some such looks in a row this is no longer said, so that reading goes on.
         """
         self._torn += 1
+        self._before = dict(self._aside)
         for _ in range(_TRIES):
             try:
                 self._view.look()
@@ -91,8 +95,6 @@ class Placing:
             if log.home is not None:
                 self._revisit(log, log.home)
         files = self._view.files
-        if not self._begun:
-            self._begun, self._begun_with = True, frozenset(files)
         self._aside = {key: aside for key, aside in self._aside.items() if self._stays(aside, files.get(key))}
         self._release_one()
         self._place(self._without_place())
@@ -117,7 +119,7 @@ class Placing:
         for key, aside in self._aside.items():
             name = self._view.files[key].path.name
             base = base_name(name)
-            copy = aside.why is Why.GROWING_COPY and (key in self._begun_with or base in lost)
+            copy = aside.why is Why.GROWING_COPY and (aside.round == 0 or base in lost)
             if copy or aside.why is Why.GROWING:
                 places[base] = min(order(name), places.get(base, order(name)))
         return places
@@ -171,7 +173,7 @@ class Placing:
                 case Followed() as file:
                     opened.append((file, found))
                 case Why() as why:
-                    self._aside[found.key] = Aside(found, why)
+                    self._put_aside(found, why)
         for file, found in sorted(opened, key=lambda pair: (pair[0].compressed, -pair[1].size)):
             log = self._log_in(file, found)
             if log is None or log.source is not file:
@@ -211,23 +213,23 @@ class Placing:
         """The log that is to be read from a file, or None; then the file is put aside, or seen again."""
         try:
             if (why := self._can_wait(file, found)) is not None:
-                self._aside[found.key] = Aside(found, why)
+                self._put_aside(found, why)
                 return None
             log = self._logs.place(file, found, self._view.now)
             if log.source is not file:
-                self._aside[found.key] = Aside(found, Why.COPY, log)
+                self._put_aside(found, Why.COPY, log)
             else:
-                log.round = self.round
+                log.round = self._round_of(found)
                 self._go_on(log, file)
             return log
         except DamagedError as error:
             why = self._damaged(found, error)
-            self._aside[found.key] = Aside(found, Why.GROWING_COPY if why is Why.GROWING else why)
+            self._put_aside(found, Why.GROWING_COPY if why is Why.GROWING else why)
         except (ChangedError, FileNotFoundError):  # seen again at once
             pass
         except OSError as error:
             self.say(f"{found.path}: {error.strerror}; trying again")
-            self._aside[found.key] = Aside(found, Why.UNREADABLE)
+            self._put_aside(found, Why.UNREADABLE)
         return None
 
     def _go_on(self, log: Log, file: Followed) -> None:
@@ -239,6 +241,15 @@ class Placing:
             raise
         log.closed = not more
         log.source = file if more else None
+
+    def _put_aside(self, found: Found, why: Why, log: Log | None = None) -> None:
+        self._aside[found.key] = Aside(found, why, self._round_of(found), log)
+
+    def _round_of(self, found: Found) -> int:
+        """The round in which a file was found: that in which a compressed one was first there, though not whole."""
+        before = self._before.get(found.key)
+        same = before is not None and before.found.path == found.path and is_compressed(found.path.name)
+        return before.round if before is not None and same else self.round
 
     def _can_wait(self, file: Followed, found: Found) -> Why | None:
         """Why a compressed file that is most likely a log that is known need not be unpacked now; None if it must."""

@@ -51,8 +51,7 @@ class Tail:
         held_back = self._placing.held_back()
         for log in self._followed():
             assert log.home is not None
-            if order(log.home.path.name) > held_back.get(log.base, _LAST) and log.home.key in self._view.files:
-                log.round = self._placing.round  # as if it were found with what it waits for
+            if order(log.home.path.name) > held_back.get(log.base, _LAST):
                 continue
             if not self._is_being_packed(log) and (not log.is_drained or self._is_finished(log)):
                 self._read(ingestion, log)
