@@ -46,6 +46,11 @@ class Log:
         """Whether its file is as it was when it was read to its end."""
         return self.home is not None and self.home.state == self.drained
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it lies in no file, though it is not finished."""
+        return self.home is None and not self.closed
+
     def note(self, batch: Batch) -> None:
         """Takes note of a committed batch."""
         self.next, self.mark = batch.end, batch.mark

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from services.errors import ChangedError, DamagedError
-from services.ingest.folder import UNREADABLE, Found, Key, Order, base_name, is_compressed, order
+from services.ingest.aside import Shelf, Why
+from services.ingest.folder import UNREADABLE, Found, Order, base_name
 from services.ingest.followed import Followed
 from services.ingest.jsonl import HEAD
 from services.ingest.logs import Log, Logs
@@ -19,52 +18,22 @@ from services.ports import Clock
 _log = logging.getLogger(__name__)
 
 
-class Why(StrEnum):
-    """Why a file is not read for now."""
-
-    COPY = "copy"
-    FOREIGN = "foreign"
-    DAMAGED = "damaged"
-    YOUNG = "young"
-    GROWING = "growing"
-    GROWING_COPY = "growing copy"
-    UNREADABLE = "unreadable"
-    UNSURE = "unsure"
-
-
 _TRIES: Final = 3
 _TORN: Final = 20
-_MAY_HIDE: Final = (Why.GROWING, Why.GROWING_COPY, Why.UNREADABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """A file that is not read, in the state that it had; `log` is the one that it is a copy of.
-
-    `round` is the one in which it was first put aside.
-    """
-
-    found: Found
-    why: Why
-    round: int
-    log: Log | None = None
 
 
 class Placing:
     """Keeps every file of a view either as the home of one log, or aside for a reason.
 
-    `broken` are compressed files of which nothing can be said that were found since this was last emptied. `round` is
-    what logs that are found from now on get.
+    `broken` are compressed files of which nothing can be said that were found since this was last emptied.
     """
 
     def __init__(self, view: View, logs: Logs, clock: Clock) -> None:
         self._view = view
         self._logs = logs
         self._clock = clock
-        self._aside: dict[Key, Aside] = {}
-        self._turn: Key | None = None
-        self._before: dict[Key, Aside] = {}
-        self.round = self._torn = 0
+        self._shelf = Shelf(view)
+        self._torn = 0
         self.broken: list[Found] = []
         self._said: set[str] = set()
 
@@ -75,7 +44,7 @@ class Placing:
         be read before it. After some such looks in a row this is no longer said, so that reading goes on.
         """
         self._torn += 1
-        self._before = dict(self._aside)
+        self._shelf.begin()
         for _ in range(_TRIES):
             try:
                 self._view.look()
@@ -85,7 +54,7 @@ class Placing:
                 return True
             if steady:
                 self._torn = 0
-                self.round += 1
+                self._shelf.round += 1
                 return True
         return self._torn > _TORN
 
@@ -94,35 +63,21 @@ class Placing:
         for log in self._logs.all.values():
             if log.home is not None:
                 self._revisit(log, log.home)
-        files = self._view.files
-        self._aside = {key: aside for key, aside in self._aside.items() if self._stays(aside, files.get(key))}
-        self._release_one()
+        self._shelf.take_down()
         self._place(self._without_place())
         return not self._without_place()
 
     def _without_place(self) -> list[Found]:
         homes = {log.home.key for log in self._logs.all.values() if log.home is not None}
-        return [file for key, file in self._view.files.items() if key not in homes and key not in self._aside]
+        return [file for key, file in self._view.files.items() if key not in homes and key not in self._shelf]
 
     def may_hide(self, log: Log) -> bool:
         """Whether a log that is nowhere may lie in a file that cannot be read now."""
-        hidden = (self._view.files[key] for key, aside in self._aside.items() if aside.why in _MAY_HIDE)
-        return any(base_name(file.path.name) == log.base for file in hidden)
+        return self._shelf.may_hide(log.base)
 
     def held_back(self) -> dict[str, Order]:
-        """By name the least place of a compressed file that is not whole yet and may hold what comes before others.
-
-        One that begins like a known log may while that is nowhere, or if it was there at the start.
-        """
-        lost = {log.base for log in self._logs.all.values() if log.home is None and not log.closed}
-        places: dict[str, Order] = {}
-        for key, aside in self._aside.items():
-            name = self._view.files[key].path.name
-            base = base_name(name)
-            copy = aside.why is Why.GROWING_COPY and (aside.round == 0 or base in lost)
-            if copy or aside.why is Why.GROWING:
-                places[base] = min(order(name), places.get(base, order(name)))
-        return places
+        """By name of a log the place from which on its files are not to be read yet, for an older one is not whole."""
+        return self._shelf.held_back({log.base for log in self._logs.all.values() if log.is_lost})
 
     def say(self, text: str) -> None:
         """Tells the operator, once."""
@@ -148,24 +103,6 @@ class Placing:
             log.since = self._view.now
         log.home, log.source.path = file, file.path
 
-    def _stays(self, aside: Aside, file: Found | None) -> bool:
-        """Whether a file remains aside. Those that may have become readable by themselves do not."""
-        if file is not None and aside.why is Why.FOREIGN and file.size >= aside.found.size:
-            return True
-        if file is None or file.state != aside.found.state:
-            return False
-        if aside.why is Why.COPY:
-            return aside.log is not None and aside.log.home is not None
-        if aside.why is Why.YOUNG:
-            return file.size == 0 or is_compressed(file.path.name) or not self._view.is_finished(file)
-        return aside.why in (Why.DAMAGED, Why.UNSURE)
-
-    def _release_one(self) -> None:
-        """Compressed files that were most likely read already are unpacked to be sure, one a look."""
-        self._turn = next((key for key, aside in self._aside.items() if aside.why is Why.UNSURE), None)
-        if self._turn is not None:
-            del self._aside[self._turn]
-
     def _place(self, files: Sequence[Found]) -> None:
         opened = []
         for found in files:
@@ -173,7 +110,7 @@ class Placing:
                 case Followed() as file:
                     opened.append((file, found))
                 case Why() as why:
-                    self._put_aside(found, why)
+                    self._shelf.put(found, why)
         for file, found in sorted(opened, key=lambda pair: (pair[0].compressed, -pair[1].size)):
             log = self._log_in(file, found)
             if log is None or log.source is not file:
@@ -213,23 +150,23 @@ class Placing:
         """The log that is to be read from a file, or None; then the file is put aside, or seen again."""
         try:
             if (why := self._can_wait(file, found)) is not None:
-                self._put_aside(found, why)
+                self._shelf.put(found, why)
                 return None
             log = self._logs.place(file, found, self._view.now)
             if log.source is not file:
-                self._put_aside(found, Why.COPY, log)
+                self._shelf.put(found, Why.COPY, log)
             else:
-                log.round = self._round_of(found)
+                log.round = self._shelf.round_of(found)
                 self._go_on(log, file)
             return log
         except DamagedError as error:
             why = self._damaged(found, error)
-            self._put_aside(found, Why.GROWING_COPY if why is Why.GROWING else why)
+            self._shelf.put(found, Why.GROWING_COPY if why is Why.GROWING else why)
         except (ChangedError, FileNotFoundError):  # seen again at once
             pass
         except OSError as error:
             self.say(f"{found.path}: {error.strerror}; trying again")
-            self._put_aside(found, Why.UNREADABLE)
+            self._shelf.put(found, Why.UNREADABLE)
         return None
 
     def _go_on(self, log: Log, file: Followed) -> None:
@@ -242,19 +179,10 @@ class Placing:
         log.closed = not more
         log.source = file if more else None
 
-    def _put_aside(self, found: Found, why: Why, log: Log | None = None) -> None:
-        self._aside[found.key] = Aside(found, why, self._round_of(found), log)
-
-    def _round_of(self, found: Found) -> int:
-        """The round in which a file was found: that in which a compressed one was first there, though not whole."""
-        before = self._before.get(found.key)
-        same = before is not None and before.found.path == found.path and is_compressed(found.path.name)
-        return before.round if before is not None and same else self.round
-
     def _can_wait(self, file: Followed, found: Found) -> Why | None:
         """Why a compressed file that is most likely a log that is known need not be unpacked now; None if it must."""
         alike = self._logs.alike(file.incarnation)
-        if not file.compressed or not alike or found.key == self._turn:
+        if not file.compressed or not alike or found.key == self._shelf.turn:
             return None
         if self._view.is_growing(found):
             return Why.GROWING_COPY

@@ -94,7 +94,7 @@ class Tail:
 
     def _is_nowhere(self, log: Log) -> bool:
         """Whether a log that is not finished lies in no file any more."""
-        lost = log.home is None and not log.closed and self._quiet(log) >= self._view.pauses.grace
+        lost = log.is_lost and self._quiet(log) >= self._view.pauses.grace
         return lost and not self._placing.may_hide(log)
 
     def _quiet(self, log: Log) -> int:
