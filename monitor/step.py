@@ -15,7 +15,7 @@ from monitor.gather import Gathered
 from monitor.joins import still_open
 from monitor.run import Batch, Run
 from monitor.seen import pack
-from monitor.state import State
+from monitor.state import Deployment, State
 from monitor.tally import Tally
 
 
@@ -39,12 +39,17 @@ def step(state: State, run: Run) -> Batch:
 def _gather(admission: Admission) -> Iterable[Gathered]:
     """The run's requests by deployment, judged; in the order in which the deployments first came."""
     found: dict[str, Gathered] = {}
+
+    def gathered(deployment: Deployment) -> Gathered:
+        name = deployment.watch.name
+        return found.get(name) or found.setdefault(name, Gathered(deployment))
+
     for part in admission.parts():
-        for name, late in part.late.items():
-            found.setdefault(name, Gathered(late[0].deployment)).wait(late)
+        for late in part.late.values():
+            gathered(late[0].deployment).wait(late)
         while part.requests:  # each is let go when it is done, so that the next part's events reuse its memory
-            name, admitted = part.requests.popitem()
-            found.setdefault(name, Gathered(admitted.deployment)).take(admitted)
+            _, admitted = part.requests.popitem()
+            gathered(admitted.deployment).take(admitted)
             del admitted
     return found.values()
 

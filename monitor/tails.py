@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -145,13 +144,6 @@ class Tails:
         self._last: Small = np.full(size, -1, dtype=np.int32)
         self._slots: Small = np.full(1 << (2 * size - 1).bit_length(), -1, dtype=np.int32)
         _index(self._slots, self._rows["name"], self._held)
-
-
-def read_tails(body: bytes) -> Iterator[tuple[int, int, Place]]:
-    """Name, time and place of each packed tail."""
-    rows, places = _unpacked(body)
-    for row in rows:
-        yield int(row["name"]), int(row["time"]), places[row["place"]]
 
 
 _encode = msgspec.msgpack.Encoder().encode

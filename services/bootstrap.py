@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy.engine import Engine
 
 from monitor.model import Arm, Message
 from monitor.plan import ArmRule, Plan, seconds
+from monitor.traits import Traits
 from monitor.watch import Watch
 from monitor.wire import decode
 from services.errors import UsageError
@@ -89,15 +89,15 @@ def open_arm(arm: ArmRule, base: Path, variant: str, spending: Spending | None =
         raise UsageError(f"the arm of {variant} cannot be opened: {error}") from None
 
 
-def inspect(backend: Any, probes: Sequence[Sequence[Message]]) -> dict[str, Any]:
-    """What a build says of itself and of short conversations, as `shadow.inspection.Traits` describes it."""
+def inspect(backend: Any, probes: Sequence[Sequence[Message]]) -> Traits:
+    """What a build says of itself and of short conversations; nothing where its template refuses one."""
     from shadow.errors import NotReplayable
-    from shadow.inspection import Traits, traits
+    from shadow.inspection import traits
 
     try:
-        return asdict(traits(backend, probes))
+        return traits(backend, probes)
     except NotReplayable:
-        return asdict(Traits())
+        return Traits()
 
 
 def generator(plan: Plan, deployment: str, base: Path) -> Callable[[str, list[Any]], list[Any]]:

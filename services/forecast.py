@@ -15,10 +15,10 @@ from monitor.forecast.outlook import Outlook, outlook
 from monitor.forecast.traffic import Traffic, Unit, budgeted, shares, traffic_of, unit_of
 from monitor.model import Event
 from monitor.plan import ArmRule, DeploymentRule, Plan, ShadowRule, VariantRule
+from monitor.replay import why_not
 from monitor.run import Sampled
 from monitor.state import State
 from monitor.step import step
-from monitor.survey.replays import why_not
 from monitor.watch import Watch
 from monitor.wire import decode
 from services.ports import Source

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import Output
 from monitor.signals.fidelity import TokenFidelity
 from shadow.backends.backend import TokenScores
 
@@ -87,11 +86,6 @@ def _rarity_shares(reference: TokenScores, differs: NDArray[np.bool_]) -> tuple[
     if reference.rarity is None:
         return ()
     return _shares(reference.rarity.astype(np.intp), differs, len(MASSES) + 1)
-
-
-def same_answer(first: Output, second: Output) -> bool:
-    """Whether two answers read the same: equal text and tool calls, however they were tokenized."""
-    return (first.text or "") == (second.text or "") and first.tool_calls == second.tool_calls
 
 
 def compare(reference: TokenScores | None, build: TokenScores | None, flipped: bool | None = None) -> TokenFidelity:

@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from monitor.model import Message
+from monitor.traits import Traits
 from shadow.backends.backend import Request
 from shadow.backends.chat import Chat
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What may be compared between two builds; None where a build cannot be asked.
-
-    `counts` are the prompt tokens of each probe with its template, `ids` the tokens of its last text alone, `rendered`
-    the probes as the template writes them, `stop` what ends an answer, `context` how many tokens fit.
-    """
-
-    counts: tuple[int, ...] | None = None
-    ids: tuple[tuple[int, ...], ...] | None = None
-    rendered: tuple[str, ...] | None = None
-    template: str | None = None
-    stop: str | None = None
-    context: int | None = None
 
 
 def traits(backend: object, probes: Sequence[Sequence[Message]]) -> Traits:

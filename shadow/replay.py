@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from monitor.model import Event, Message, Output, Sampling
+from monitor.model import Event, Output, Sampling
+from monitor.replay import why_not
 from shadow.backends.backend import Backend, RemoteBackend, Request, TokenScores
 from shadow.errors import EngineFault, Later, NotReplayable, Retry, Unanswered
 
@@ -18,20 +19,15 @@ _log = logging.getLogger(__name__)
 def request_of(event: Event, max_tokens: int = 256) -> Request:
     """What the builds are asked. Answers are bounded by the caller's limit or by `max_tokens`, whichever is less.
 
-    Raises `NotReplayable` for an event without its prompt, with a turn that has no text, or sampled at a
-    temperature above zero (an absent temperature counts as zero).
+    Raises `NotReplayable` for an event that no build can be asked again, as `monitor.replay` says.
     """
+    if (reason := why_not(event)) is not None:
+        raise NotReplayable(reason)
     sampling = event.sampling or Sampling()
-    if not event.messages:
-        raise NotReplayable("no messages")
-    if sampling.temperature:
-        raise NotReplayable("sampled at a temperature above zero")
-    if any(_is_empty(message) for message in event.messages):
-        raise NotReplayable("a message without text")
     asked = sampling.max_tokens
     return Request(
         id=event.id,
-        messages=event.messages,
+        messages=event.messages or (),
         tools=_tools(event),
         response_format=_response_format(event),
         sampling=sampling,
@@ -40,17 +36,8 @@ def request_of(event: Event, max_tokens: int = 256) -> Request:
     )
 
 
-def _is_empty(message: Message) -> bool:
-    return message.content is None and not message.tool_calls
-
-
 def _tools(event: Event) -> list[object] | None:
-    if not bytes(event.tools):
-        return None
-    try:
-        return msgspec.json.decode(event.tools, type=list[object] | None) or None
-    except msgspec.MsgspecError:
-        raise NotReplayable("tools that are no list") from None
+    return msgspec.json.decode(event.tools, type=list[object] | None) or None if bytes(event.tools) else None
 
 
 def _response_format(event: Event) -> dict[str, object] | None:
@@ -59,11 +46,8 @@ def _response_format(event: Event) -> dict[str, object] | None:
         return None
     parsed: dict[str, object] = {"type": asked.type}
     if asked.json_schema is not None and bytes(asked.json_schema.schema):
-        try:
-            schema = msgspec.json.decode(asked.json_schema.schema)
-        except msgspec.MsgspecError:
-            raise NotReplayable("a response format that is no JSON") from None
         strict = {} if asked.json_schema.strict is None else {"strict": asked.json_schema.strict}
+        schema = msgspec.json.decode(asked.json_schema.schema)
         parsed["json_schema"] = {"name": asked.json_schema.name, "schema": schema, **strict}
     return parsed
 

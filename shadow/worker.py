@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from threading import Event as Stop
 
 from monitor.model import Arm, Event, Missing
+from monitor.signals.fidelity import same_answer
 from shadow.backends.backend import Backend, RemoteBackend
 from shadow.errors import NotReplayable, Retry
-from shadow.fidelity import compare, same_answer
+from shadow.fidelity import compare
 from shadow.ports import ArmResult, Judge, ReplayQueue, ReplayTask
 from shadow.replay import Answer, Clock, Job, answers, request_of, second_answers
 

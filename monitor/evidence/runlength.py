@@ -80,6 +80,12 @@ def yes_chances(every: int, rate: float) -> Floats:
 
 
 @njit(cache=True)
+def _cut(dead: float, rate: float, left: int) -> float:
+    """The chance of an alarm where `dead` have alarmed and this rate of alarms has settled for the steps left."""
+    return dead + (1.0 - dead) * -math.expm1(left * math.log1p(-MARGIN * rate))
+
+
+@njit(cache=True)
 def _one(up: int, down: int, level: int, chances: Floats, tails: Floats, steps: int) -> float:
     now, alive, dead, before = np.zeros(level), 1.0, 0.0, 0.0
     now[0] = 1.0
@@ -97,7 +103,7 @@ def _one(up: int, down: int, level: int, chances: Floats, tails: Floats, steps: 
         if step % STRIDE == STRIDE - 1:
             rate = lost / alive
             if lost > 0.0 and rate - before <= SETTLED * rate:
-                return dead + (1.0 - dead) * -math.expm1((steps - step - 1) * math.log1p(-MARGIN * rate))
+                return _cut(dead, rate, steps - step - 1)
             before = rate
         alive = 1.0 - dead
         if alive < SURE:
@@ -129,7 +135,7 @@ def _both(
         if step % STRIDE == STRIDE - 1:
             rate = lost / alive
             if lost > 0.0 and rate - before <= SETTLED * rate:
-                return dead + (1.0 - dead) * -math.expm1((steps - step - 1) * math.log1p(-MARGIN * rate))
+                return _cut(dead, rate, steps - step - 1)
             before = rate
         alive = 1.0 - dead
         if alive < SURE:

@@ -22,6 +22,7 @@ from monitor.signals.kernels_text import (
     scripts,
     switched,
 )
+from monitor.signals.questions import last_user_text
 
 NO, YES, NO_CONTENT, NOT_OBSERVED = range(4)
 _CELLS = ("no", "yes", "no_content", "not_observed")
@@ -82,7 +83,7 @@ class Degeneration:
             return (NO_CONTENT, NO_CONTENT, NO_CONTENT, NO_CONTENT, LENGTH_BINS)
         language = code >> _LANGUAGE & 7
         if language == _UNDECIDED:
-            language = int(switched(scripts([_question(event)]), scripts([_text(output)]))[0])
+            language = int(switched(scripts([last_user_text(event) or ""]), scripts([_text(output)]))[0])
         length_bin = bisect_right(LENGTH_EDGES, code >> _LENGTH)
         return code & 3, code >> _REPETITION & 3, code >> _EMPTY & 3, language, length_bin
 
@@ -137,7 +138,7 @@ def _code(event: Event, output: Output | None) -> int:
     if text[0] in _INVISIBLE and not text.strip(_INVISIBLE):
         return code + (int(not output.tool_calls) << _EMPTY) + (NO_CONTENT << _LANGUAGE)
     messages = event.messages
-    question = messages[-1].content if messages and messages[-1].role == "user" else _question(event)
+    question = messages[-1].content if messages and messages[-1].role == "user" else last_user_text(event)
     if not question:
         return code + (NOT_OBSERVED << _LANGUAGE)
     if (text.isascii() or mostly_ascii(text)) and (question.isascii() or mostly_ascii(question)):
@@ -152,12 +153,6 @@ def _wordless(output: Output) -> int:
     truncation = NOT_OBSERVED if reason is None else int(reason == "length")
     harm = truncation + (NO_CONTENT << _REPETITION) + (int(not output.tool_calls) << _EMPTY)
     return harm + (NO_CONTENT << _LANGUAGE) + (length(output) << _LENGTH)
-
-
-def _question(event: Event) -> str:
-    """The last user message, or nothing."""
-    messages = event.messages or ()
-    return next((message.content or "" for message in reversed(messages) if message.role == "user"), "")
 
 
 def _text(output: Output | None) -> str:

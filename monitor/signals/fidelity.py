@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from monitor.model import Definition
+from monitor.model import Definition, Output
 from monitor.signals.family import sealed
 from monitor.signals.score import GRID, STEPS, grid_cell, quantised
 
@@ -89,3 +89,8 @@ def _divergence_cell(fidelity: TokenFidelity) -> int:
     if fidelity.first_divergence is None:
         return _NEVER
     return min(fidelity.first_divergence.bit_length(), _LONGEST)
+
+
+def same_answer(first: Output, second: Output) -> bool:
+    """Whether two answers read the same: equal text and tool calls, however they were tokenized."""
+    return (first.text or "") == (second.text or "") and first.tool_calls == second.tool_calls

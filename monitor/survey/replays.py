@@ -1,4 +1,4 @@
-"""Which requests a build could be asked again, and why not the others: the shadow worker's rule, for a sample."""
+"""Which requests a build could be asked again, and why not the others, for a sample."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from monitor.model import Event, Sampling
+from monitor.model import Event
 from monitor.plan import Plan
+from monitor.replay import why_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +29,6 @@ def replays(events: Sequence[Event]) -> Replays:
     return Replays(len(events), replayable, imported, {str(reason): n for reason, n in reasons.most_common()})
 
 
-def why_not(event: Event) -> str | None:
-    """Why no build can be asked this again, in the shadow worker's words; None if one can."""
-    if not event.messages:
-        return "no messages"
-    if (event.sampling or Sampling()).temperature:
-        return "sampled at a temperature above zero"
-    if any(message.content is None and not message.tool_calls for message in event.messages):
-        return "a message without text"
-    if bytes(event.tools) and not _decodes(event.tools, list[object] | None):
-        return "tools that are no list"
-    form = event.response_format
-    if form is not None and form.json_schema is not None and bytes(form.json_schema.schema):
-        return None if _decodes(form.json_schema.schema, object) else "a response format that is no JSON"
-    return None
-
-
 def stands_in_the_way(plan: Plan, events: Sequence[Event]) -> list[str]:
     """What keeps the plan from comparing anything with a reference, a sentence each; none where all is there."""
     said = []
@@ -63,11 +46,3 @@ def stands_in_the_way(plan: Plan, events: Sequence[Event]) -> list[str]:
     if plan.text == "none":
         said.append("the plan keeps no texts (`text: none`): nothing can be replayed")
     return said
-
-
-def _decodes(raw: msgspec.Raw, shape: object) -> bool:
-    try:
-        msgspec.json.decode(raw, type=shape)
-    except msgspec.MsgspecError:
-        return False
-    return True

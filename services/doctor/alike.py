@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from monitor.model import Event
+from monitor.traits import Traits
 from services.doctor.arms import Opened
 from services.doctor.result import Result, fail, ok, skip, warn
-from services.doctor.traits import PROBES, Traits
+from services.doctor.traits import PROBES
 from services.words import percent
 
 _SAME = "serve both builds with the same tokenizer files, and convert them from the same checkpoint"

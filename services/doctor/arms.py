@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from monitor.plan import ArmRule, DeploymentRule
+from monitor.traits import Traits
 from services.bootstrap import open_arm, stands_for_served
 from services.doctor.engine import Engine, Probes
 from services.doctor.result import Result, fail, ok, skip
-from services.doctor.traits import Traits, of_build, of_engine
+from services.doctor.traits import of_build, of_engine
 from services.errors import UsageError
 from services.settings import secret
 

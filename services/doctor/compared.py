@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from monitor.model import Arm, Output, QuantFormat
+from monitor.model import Arm, QuantFormat
 from monitor.plan import DeploymentRule
+from monitor.signals.fidelity import same_answer
 from monitor.watch import Watch
 from services.doctor.arms import Opened
 from services.doctor.replayed import Replayed
@@ -18,11 +19,6 @@ _ALIKE: Final = 0.5
 _LOGPROB: Final = 1e-6
 _TEMPERATURE = "does the engine batch, or override temperature 0? a noisy reference slows every check down"
 _WRONG_URL = "does the reference's `url` or `model` name the quantized build?"
-
-
-def same_answer(one: Output, other: Output) -> bool:
-    """Whether two outputs say the same."""
-    return (one.text or "") == (other.text or "") and one.tool_calls == other.tool_calls
 
 
 def noise(watch: Watch, reference: Opened, found: Replayed) -> Result:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from monitor.model import Arm, Event
@@ -20,7 +21,7 @@ from services.doctor.planned import plan as read
 from services.doctor.prompts import PROMPTS, chosen, counted
 from services.doctor.replayed import completeness, replay
 from services.doctor.result import Result, State, skip, warn
-from services.forecast import read_sample, replays_per_hour
+from services.forecast import Sample, read_sample, replays_per_hour
 from services.ingest.jsonl import JsonlFile
 
 
@@ -48,13 +49,16 @@ def examine(question: Question) -> Iterator[Result]:
     yield from results
     sound = look is not None and not any(result.state is State.FAIL for result in results)
     base = Path(question.plan_file).parent if question.plan_file else Path()
+    sample = cache(lambda: _sample(plan, question.logs)) if question.logs and sound else None
     for name, rule in plan.deployments.items():
         if rule.reference in rule.variants:
             events = look.extract.by_deployment.get(name, []) if look is not None and sound else []
-            yield from _deployment(name, plan, events, question.logs if sound else (), base)
+            yield from _deployment(name, plan, events, sample, base)
 
 
-def _deployment(name: str, plan: Plan, events: Sequence[Event], logs: Sequence[str], base: Path) -> Iterator[Result]:
+def _deployment(
+    name: str, plan: Plan, events: Sequence[Event], sample: Callable[[], Sample] | None, base: Path
+) -> Iterator[Result]:
     """One deployment's arms: alone, against each other, and on logged prompts."""
     rule = plan.deployments[name]
     short = counted([event for event in events if event.variant != rule.reference])
@@ -77,10 +81,10 @@ def _deployment(name: str, plan: Plan, events: Sequence[Event], logs: Sequence[s
         yield alike.as_logged(reference, short)
     if reference is None or broken:
         yield skip("replay", f"not tried for {name}: an arm is broken, or the reference has none")
-    elif not logs:
+    elif sample is None:
         yield skip("replay", f"not tried for {name}: there is no log, or it is to be mended first")
     else:
-        yield from _on_prompts(name, plan, events, reference, served, logs, base)
+        yield from _on_prompts(name, plan, events, reference, served, sample, base)
 
 
 def _on_prompts(
@@ -89,7 +93,7 @@ def _on_prompts(
     events: Sequence[Event],
     reference: Opened,
     served: Opened | None,
-    logs: Sequence[str],
+    sample: Callable[[], Sample],
     base: Path,
 ) -> Iterator[Result]:
     """Twenty logged prompts through the real pipeline, and their pairs in rounds."""
@@ -107,7 +111,7 @@ def _on_prompts(
     results.append(compared.noise(watch, reference, found))
     if served is not None:
         results += [compared.two_builds(watch.rule, reference, served, found), *compared.as_served(served, found)]
-    results.append(compared.pace(found, _hourly(name, plan, logs)))
+    results.append(compared.pace(found, replays_per_hour(plan, name, sample())))
     yield from results
     if any(result.state is State.FAIL for result in results):
         yield skip("cut answers", f"not tried for {name}: mend first what failed on its prompts")
@@ -115,11 +119,10 @@ def _on_prompts(
     yield from rounds.itself_and_cut(watch, found)
 
 
-def _hourly(name: str, plan: Plan, logs: Sequence[str]) -> float:
-    """Replays an hour that the plan asks for on this traffic."""
+def _sample(plan: Plan, logs: Sequence[str]) -> Sample:
+    """The units of the whole log, by which the replays that the plan asks for are counted."""
     with ExitStack() as stack:
-        sources = [stack.enter_context(closing(JsonlFile(Path(file), clock))) for file in logs]
-        return replays_per_hour(plan, name, read_sample(plan, sources))
+        return read_sample(plan, [stack.enter_context(closing(JsonlFile(Path(file), clock))) for file in logs])
 
 
 def _by_traffic(rule: DeploymentRule, events: Sequence[Event]) -> list[str]:

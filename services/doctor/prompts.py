@@ -8,7 +8,7 @@ from itertools import zip_longest
 import msgspec
 
 from monitor.model import Event
-from monitor.survey.replays import why_not
+from monitor.replay import why_not
 from monitor.watch import Watch
 
 PROMPTS = 20

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final
 
 from monitor.model import Message
+from monitor.traits import Traits
 from services.bootstrap import inspect
 from services.doctor.engine import Engine, Probes
 
@@ -16,18 +17,6 @@ TEXTS: Final = (
 )
 """Words, numbers and marks, and other scripts: what tokenizers tell themselves apart by."""
 PROBES: Final[Probes] = tuple((Message("user", text),) for text in TEXTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What two arms are compared by, as `shadow.inspection.Traits` describes it; None where it cannot be asked."""
-
-    counts: tuple[int, ...] | None = None
-    ids: tuple[tuple[int, ...], ...] | None = None
-    rendered: tuple[str, ...] | None = None
-    template: str | None = None
-    stop: str | None = None
-    context: int | None = None
 
 
 def of_engine(engine: Engine, logged: Probes) -> Traits:
@@ -45,5 +34,5 @@ def of_engine(engine: Engine, logged: Probes) -> Traits:
 def of_build(backend: Any, logged: Probes) -> Traits:
     """The traits of a build that was opened in this process."""
     found = inspect(backend, (*PROBES, *logged))
-    some = {name: None if found[name] is None else found[name][: len(PROBES)] for name in ("ids", "rendered")}
-    return Traits(**(found | some))
+    own = len(PROBES)
+    return replace(found, ids=found.ids and found.ids[:own], rendered=found.rendered and found.rendered[:own])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model import Message, Output, ToolCall
+from monitor.signals.fidelity import same_answer
 from shadow.backends.backend import Request
 from shadow.errors import NotReplayable
 
@@ -136,7 +137,7 @@ class Chat:
         if not all(0 <= token < len(self.tokenizer) for token in output.token_ids):
             return False
         own = self.output(request, output.token_ids, (), ended=True)
-        return (own.text or "") == (output.text or "") and own.tool_calls == output.tool_calls
+        return same_answer(own, output)
 
     def output(self, request: Request, tokens: Sequence[int], logprobs: Sequence[float], *, ended: bool) -> Output:
         """The answer that tokens spell; a text that is a tool call is one where tools were offered.

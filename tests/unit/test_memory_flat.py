@@ -11,7 +11,7 @@ from monitor.plan import DeploymentRule, Plan
 from monitor.run import Run
 from monitor.state import State
 from monitor.step import step
-from monitor.tails import read_tails
+from monitor.tails import Tails
 
 MINUTE, PER_MINUTE = 60, 20
 MINUTES = 200
@@ -73,7 +73,7 @@ def test_broken_conversations_are_refused() -> None:
     [body] = read(State(Plan(deployments={"d": DeploymentRule()})), 0)
     for broken in (body[:-1], b"", body.replace(b"v", b"vv", 1)):
         with pytest.raises(IntegrityError):
-            list(read_tails(broken))
+            Tails().restore(broken)
 
 
 def test_restored_conversations_are_forgotten_as_well() -> None:
@@ -82,7 +82,7 @@ def test_restored_conversations_are_forgotten_as_well() -> None:
     bodies = [body for minute in range(5) for body in read(before, minute)]
     after.restore({"s": 0}, [], [("d", body) for body in bodies], [], {})
     [deployment] = after.deployments
-    assert len(deployment.conversations) == 5 * PER_MINUTE == sum(len(list(read_tails(b))) for b in bodies)
+    assert len(deployment.conversations) == 5 * PER_MINUTE == sum(len(Tails().restore(b)) for b in bodies)
     for minute in (100, 101):
         read(after, minute)
     assert len(deployment.conversations) == 2 * PER_MINUTE

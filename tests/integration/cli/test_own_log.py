@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -12,31 +11,14 @@ import pytest
 
 from tests.integration.cli.conftest import Ran
 from tests.support.events import Json
-
-CITY: Json = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-BUILD = "acme-8b-awq"
+from tests.support.own_log import BUILD, city, write
 
 
 def pair(number: int, answer: str, **response: Any) -> Json:
-    demand = {"type": "json_schema", "json_schema": {"name": "c", "schema": CITY}}
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
-    return {
-        "request": {
-            "model": BUILD,
-            "messages": [{"role": "user", "content": f"Give the city of order {number} as JSON"}],
-            "temperature": 0,
-            "response_format": demand,
-        },
-        "response": {
-            "id": f"chatcmpl-{number}",
-            "object": "chat.completion",
-            "created": 1_795_000_000 + number * 3,
-            "model": BUILD,
-            "choices": [choice],
-            "usage": {"prompt_tokens": 20, "completion_tokens": 8, "total_tokens": 28},
-        }
-        | response,
-    }
+    """One pair, with another response than its own where that is given."""
+    whole = city(number, answer)
+    whole["response"] |= {"created": 1_795_000_000 + number * 3} | response
+    return whole
 
 
 @pytest.fixture
@@ -44,11 +26,6 @@ def log(folder: Path) -> Path:
     draw = random.Random(3)
     answers = ['{"town": "Oslo"}' if draw.random() < 0.05 else '{"city": "Oslo"}' for _ in range(400)]
     return write(folder / "log.jsonl", [pair(i, answer) for i, answer in enumerate(answers)])
-
-
-def write(path: Path, pairs: list[Json]) -> Path:
-    path.write_text("".join(json.dumps(each) + "\n" for each in pairs))
-    return path
 
 
 def test_every_pair_is_taken_and_the_verdict_holds(quantwatch: Callable[..., Ran], log: Path) -> None:

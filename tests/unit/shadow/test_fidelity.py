@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from monitor.model import Output, ToolCall
+from monitor.signals.fidelity import same_answer
 from shadow.backends.backend import TokenScores
-from shadow.fidelity import compare, kl, position_strata, rarity_strata, same_answer
+from shadow.fidelity import compare, kl, position_strata, rarity_strata
 
 
 def scores(

@@ -9,7 +9,8 @@ import pytest
 
 from monitor.model import Event
 from monitor.plan import Plan
-from monitor.survey.replays import replays, stands_in_the_way, why_not
+from monitor.replay import why_not
+from monitor.survey.replays import replays, stands_in_the_way
 from shadow.errors import NotReplayable
 from shadow.replay import request_of
 from tests.support.events import START, TOOLS, Json, line, plan, random_log, request
