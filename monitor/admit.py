@@ -4,35 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress, repeat
+from itertools import repeat
 from typing import Final, cast
 
 import numpy as np
 
 from monitor.errors import Reject
 from monitor.model import Event, Feedback, Record, ScoreReport
+from monitor.pieces import Lines, Listed, Piece, listed
+from monitor.plain import decode_plain
 from monitor.run import Batch, QuarantineRow, Run
 from monitor.seen import Ids, Times
 from monitor.state import Deployment, State
 from monitor.watch import Watch
 from monitor.wire import decode_all, milliseconds
 
-PART: Final = 128
-"""Records that are decoded and looked at together: calls into arrays cost little then, and memory is soon reused."""
+PART: Final = 256
+"""Records that are decoded and looked at together: calls into arrays cost little then, and memory is soon reused.
 
-_FARTHEST: Final = 1e15
-"""Seconds that still fit a 64-bit number of milliseconds."""
+A source that hands over lines cuts them into pieces of about as many."""
 
 
 @dataclass(slots=True)
 class Admitted:
-    """The admitted requests of one deployment, in log order; everything is parallel. Times are milliseconds."""
+    """The admitted requests of one deployment, in log order, all parallel. Times are milliseconds.
+
+    `rows` says which records of `piece` they were.
+    """
 
     deployment: Deployment
     events: list[Event]
-    raws: list[bytes]
     times: Times
     identities: Ids
+    piece: Piece
+    rows: Sequence[int]
+
+    def raw(self, i: int) -> bytes:
+        """The bytes of request i."""
+        return listed(self.piece).records[self.rows[i]]
 
 
 @dataclass(slots=True)
@@ -40,14 +49,14 @@ class Taken:
     """Requests of one deployment that were taken one by one."""
 
     events: list[Event] = field(default_factory=list)
-    raws: list[bytes] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     identities: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
 
-    def admitted(self, deployment: Deployment) -> Admitted:
+    def admitted(self, deployment: Deployment, piece: Piece) -> Admitted:
         """The same in columns."""
         times, identities = np.array(self.times, dtype=np.int64), np.array(self.identities, dtype=np.uint64)
-        return Admitted(deployment, self.events, self.raws, times, identities)
+        return Admitted(deployment, self.events, times, identities, piece, self.rows)
 
 
 @dataclass(slots=True)
@@ -100,18 +109,17 @@ class Admission:
 
         The events of a part are to be let go before the next one is asked for.
         """
-        for start in range(0, len(self.run.records), PART):
-            yield self._part(slice(start, start + PART))
+        for piece in self.run.pieces(PART):
+            yield self._part(piece)
 
-    def _part(self, here: slice) -> Part:
-        part, run = Part(), self.run
-        raws = run.records[here]
-        records = decode_all(raws)
-        if run.arrivals or not self._take_alike(records, raws, part):
-            self._take_each(records, raws, here, part)
+    def _part(self, piece: Piece) -> Part:
+        part, records = Part(), _decoded(piece)
+        arrivals = isinstance(piece, Listed) and piece.arrivals
+        if arrivals or not self._take_alike(records, piece, part):
+            self._take_each(records, piece, part)
         return part
 
-    def _take_alike(self, records: Sequence[Record | Reject], raws: Sequence[bytes], part: Part) -> bool:
+    def _take_alike(self, records: Sequence[Record | Reject], piece: Piece, part: Part) -> bool:
         """Takes records as most are: requests of one deployment, none early or late; else does nothing and says so.
 
         Column by column, because many steps of one kind cost half of as many of changing kinds.
@@ -121,7 +129,7 @@ class Admission:
         events = cast("list[Event]", records)
         stamps = [event.time for event in events]
         names = {event.deployment for event in events}
-        if len(names) > 1 or set(map(type, stamps)) != {float} or max(map(abs, stamps)) > _FARTHEST:  # type: ignore[arg-type]
+        if len(names) > 1 or set(map(type, stamps)) != {float}:
             return False
         [name] = names
         if {event.received_at for event in events} != {None} or self.state.deployment(name) is None:
@@ -135,7 +143,8 @@ class Admission:
         if desk.variants and not desk.variants.keys() >= {event.variant for event in events}:
             return False
         identities = desk.watch.identities("request", [event.id for event in events])
-        found = self._without_copies(Admitted(desk.deployment, events, list(raws), times, identities), desk.lateness)
+        taken = Admitted(desk.deployment, events, times, identities, piece, range(len(events)))
+        found = self._without_copies(taken, desk.lateness)
         if found.events:
             part.requests[name] = found
         self.watermark, self.newest = max(self.watermark, newest), max(self.newest, newest)
@@ -146,30 +155,36 @@ class Admission:
         fresh, until = self.state.seen.take(found.identities, found.times, self.watermark, lateness)
         if not fresh.all():
             self.batch.duplicates += len(fresh) - int(fresh.sum())
-            kept = fresh.tolist()
-            events, raws = list(compress(found.events, kept)), list(compress(found.raws, kept))
-            found = Admitted(found.deployment, events, raws, found.times[fresh], found.identities[fresh])
+            rows = np.flatnonzero(fresh).tolist()
+            events = [found.events[row] for row in rows]
+            times, identities = found.times[fresh], found.identities[fresh]
+            found = Admitted(found.deployment, events, times, identities, found.piece, rows)
         self.fresh.append((found.identities, until[fresh]))
         return found
 
-    def _take_each(self, records: Sequence[Record | Reject], raws: Sequence[bytes], here: slice, part: Part) -> None:
-        arrivals = self.run.arrivals[here] if self.run.arrivals else repeat(None)
-        for record, raw, position, arrival in zip(records, raws, self.run.positions[here], arrivals, strict=False):
+    def _take_each(self, records: Sequence[Record | Reject], piece: Piece, part: Part) -> None:
+        cut = listed(piece)
+        natives = list(cut.records)  # what was translated is kept as it was understood
+        arrivals = cut.arrivals or repeat(None)
+        for row, (record, raw, position, arrival) in enumerate(
+            zip(records, cut.records, cut.positions, arrivals, strict=False)
+        ):
             try:
                 if type(record) is Event:
-                    self._take(record, raw, arrival)
+                    self._take(record, row, arrival)
                 elif isinstance(record, Reject):
-                    event, native = self.state.reader.translate(raw, record, self.run.source)
-                    self._take(event, native, arrival)
+                    event, natives[row] = self.state.reader.translate(raw, record, self.run.source)
+                    self._take(event, row, arrival)
                 else:
                     self._take_late(record, raw, position, arrival, part)
             except Reject as reject:
                 self.batch.quarantine.append(QuarantineRow(position, reject.reason, reject.detail, raw))
         for name, desk in self._desks.items():
             if desk.taken.events:
-                part.requests[name], desk.taken = desk.taken.admitted(desk.deployment), Taken()
+                kept = Listed(cut.positions, natives)
+                part.requests[name], desk.taken = desk.taken.admitted(desk.deployment, kept), Taken()
 
-    def _take(self, event: Event, raw: bytes, arrival: int | None) -> None:
+    def _take(self, event: Event, row: int, arrival: int | None) -> None:
         desk = self._desks.get(event.deployment) or self._desk(event.deployment)
         time = milliseconds(event.time)
         received = event.received_at
@@ -185,9 +200,9 @@ class Admission:
         self.fresh.append((one, until))
         taken = desk.taken
         taken.events.append(event)
-        taken.raws.append(raw)
         taken.times.append(time)
         taken.identities.append(identity)
+        taken.rows.append(row)
 
     def _take_late(self, record: Record, raw: bytes, position: int, arrival: int | None, part: Part) -> None:
         if not isinstance(record, ScoreReport | Feedback):
@@ -225,3 +240,12 @@ class Admission:
             raise Reject("late")
         if time > self.newest:
             self.newest = time
+
+
+def _decoded(piece: Piece) -> Sequence[Record | Reject]:
+    """What each record of a piece is."""
+    if isinstance(piece, Lines):
+        events = decode_plain(piece.body)
+        if events is not None:
+            return events
+    return decode_all(listed(piece).records)

@@ -53,7 +53,7 @@ def candidates(admitted: Admitted, rows: int, buckets: Sequence[int], patterns: 
         Candidate(
             row=rows + i,
             event=event,
-            raw=admitted.raws[i],
+            raw=admitted.raw(i),
             time=int(admitted.times[i]),
             identity=int(hashes[i]),
             mask=watch.slicer.mask(patterns[i]),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from monitor.facts import Layout
 from monitor.pairs import Pair
+from monitor.pieces import Lines, Listed, Piece
 from monitor.watch import Group
 
 
@@ -14,8 +15,8 @@ from monitor.watch import Group
 class Run:
     """Consecutive raw records of one source, from position `start` up to `end`.
 
-    `positions` and `records` are parallel; `arrivals` are arrival stamps in milliseconds where the source has them.
-    `clock` is the store's clock in milliseconds when the run was read. `drained` says that `end` is the log's end;
+    `positions` and `records` are parallel; `arrivals` are arrival stamps in milliseconds where the source has them. A
+    source of lines gives `lines` instead, which come after any `records`. `clock` is the store's clock in milliseconds when the run was read. `drained` says that `end` is the log's end;
     `mark` is what the source wants to see again at `end` when it resumes.
     """
 
@@ -29,6 +30,22 @@ class Run:
     arrivals: Sequence[int] | None = None
     drained: bool = False
     mark: str = ""
+    lines: Sequence[Lines] = ()
+
+    def pieces(self, most: int) -> Iterator[Piece]:
+        """The records in pieces of up to `most`; lines as they came."""
+        for start in range(0, len(self.records), most):
+            here = slice(start, start + most)
+            arrivals = None if self.arrivals is None else self.arrivals[here]
+            yield Listed(self.positions[here], self.records[here], arrivals)
+        yield from self.lines
+
+    def listed(self) -> Run:
+        """The same run with its lines cut into records."""
+        found = [lines.listed for lines in self.lines]
+        positions = [*self.positions, *(position for some in found for position in some.positions)]
+        records = [*self.records, *(record for some in found for record in some.records)]
+        return replace(self, positions=positions, records=records, lines=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,18 +57,25 @@ def decode_all(records: Sequence[bytes]) -> list[Record | Reject]:
     joined = b"\n".join(records)
     if len(joined) > MAX_BYTES or _shows_nul(joined):
         return [_record_or_reject(raw) for raw in records]
-    event = _event.decode
-    try:
-        return list(map(event, records))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # one of them is no request: one by one
     found: list[Record | Reject] = []
-    for raw in records:
+    rest = iter(records)
+    while True:
         try:
-            found.append(event(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            found.append(_record_or_reject(raw))
-    return found
+            found.extend(map(_event.decode, rest))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the next one is no request
+            found.append(_record_or_reject(records[len(found)]))
+        else:
+            return found
+
+
+def decode_lines(body: bytes) -> list[Event] | None:
+    """The requests in some bytes, with white space between; None where there is anything else or one is refused."""
+    if len(body) > MAX_BYTES or _shows_nul(body):
+        return None
+    try:
+        return _event.decode_lines(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def encode(record: Record) -> bytes:

@@ -30,6 +30,7 @@ CELLS = ("none", "partial", "full", "no_content")
 NONE, NO_CONTENT = 0, 3
 
 _DOWN = np.uint64(64 - BITS)
+_SPACE, _FIRST_WIDE = 0x20, 0x80
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class RefusalWeights:
         table[slots] = values
         return cls(table, np.ascontiguousarray(limits, dtype=np.int64))
 
+    def slots(self) -> NDArray[np.int32]:
+        """What `classify` reads: both weights of a slot in one number, and room beside it."""
+        declines, in_full = self.table.astype(np.int32).T
+        return np.stack(((declines << 16) | (in_full & 0xFFFF), np.zeros_like(declines)), axis=1)
+
     @property
     def content(self) -> bytes:
         """Every byte that decides an outcome, for the definition's digest."""
@@ -73,6 +79,7 @@ class Refusal:
 
     def __init__(self, weights: RefusalWeights | None = None) -> None:
         self.weights = RefusalWeights.load() if weights is None else weights
+        self._slots, self._last = self.weights.slots(), np.zeros(1, dtype=np.int32)
         bare = Definition(
             signal="refusal", family="refusal", cells=CELLS, yes=("partial", "full"), no=("none",), version=1
         )
@@ -98,15 +105,23 @@ class Refusal:
 
     def _classified(self, buffer: Bytes, offsets: Offsets) -> Cells:
         cells = np.empty(len(offsets) - 1, dtype=np.int16)
-        classify(buffer, offsets, CAP, _DOWN, self.weights.table, self.weights.limits, cells)
+        classify(buffer, offsets, CAP, _DOWN, self._slots, self._last, self.weights.limits, cells)
         return cells
 
     def _cells(self, texts: Sequence[str], packed: tuple[Bytes, Offsets], outputs: Sequence[Output | None]) -> Cells:
         cells = self._classified(*packed)
-        for row in [row for row, text in enumerate(texts) if not text or text.isspace()]:
-            output = outputs[row]
-            cells[row] = NONE if output is not None and output.tool_calls else NO_CONTENT
+        for row in _perhaps_blank(*packed):
+            if not texts[row] or texts[row].isspace():
+                output = outputs[row]
+                cells[row] = NONE if output is not None and output.tool_calls else NO_CONTENT
         return cells
+
+
+def _perhaps_blank(buffer: Bytes, offsets: Offsets) -> list[int]:
+    """Which texts are empty or begin with a space or a byte of another script: no other is blank."""
+    begins = offsets[:-1]
+    first = buffer[np.minimum(begins, len(buffer) - 1)]
+    return np.flatnonzero((begins == offsets[1:]) | (first <= _SPACE) | (first >= _FIRST_WIDE)).tolist()
 
 
 def slots(texts: Iterable[str]) -> tuple[Offsets, Offsets]:

@@ -74,28 +74,27 @@ class Compiling(Generic[Compiled]):
     def __init__(self, build: Callable[[bytes], Compiled], limit: int = LIMIT) -> None:
         self._build = build
         self._half = max(1, limit // 2)
-        self._young: dict[int, Compiled] = {}
-        self._old: dict[int, Compiled] = {}
+        self._young: dict[bytes, Compiled] = {}
+        self._old: dict[bytes, Compiled] = {}
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
     def get(self, raw: msgspec.Raw | bytes) -> Compiled:
-        key = xxhash.xxh3_128_intdigest(raw)
+        key = xxhash.xxh3_128_digest(raw)
         found = self._young.get(key, self)
         return self._recall(key, raw) if found is self else found  # type: ignore[return-value]
 
     def all(self, raws: Sequence[msgspec.Raw]) -> list[Compiled]:
         """The same of many."""
-        keys = list(map(xxhash.xxh3_128_intdigest, raws))
-        found = [self._young.get(key, self) for key in keys]
-        return [
-            self._recall(key, raw) if value is self else value  # type: ignore[misc]
-            for value, key, raw in zip(found, keys, raws, strict=True)
-        ]
+        keys, young = list(map(xxhash.xxh3_128_digest, raws)), self._young
+        try:
+            return [young[key] for key in keys]
+        except KeyError:
+            return [self._recall(key, raw) for key, raw in zip(keys, raws, strict=True)]
 
-    def _recall(self, key: int, raw: msgspec.Raw | bytes) -> Compiled:
-        if key in self._young:  # since it was looked for
+    def _recall(self, key: bytes, raw: msgspec.Raw | bytes) -> Compiled:
+        if key in self._young:
             return self._young[key]
         value = self._old.pop(key) if key in self._old else self._build(bytes(raw))
         if len(self._young) >= self._half:

@@ -91,37 +91,38 @@ class Structure:
 
     def judge_all(self, columns: Columns) -> Cells:
         events = columns.events
-        asked = map(self._wanted, events) if self._rules else (event.response_format for event in events)
-        codes = self._texts(events, list(asked))
+        asked = list(map(self._wanted, events)) if self._rules else [event.response_format for event in events]
+        codes = self._texts(columns, asked)
         offers = [row for row, event in enumerate(events) if event.tools is not NO_TOOLS]
         for row in offers:
             event = events[row]
             codes[row] += self._calls(event, event.tools, event.output) - NO_SCHEMA
         return _ROWS.take(np.array(codes, dtype=np.intp), axis=0)
 
-    def _texts(self, events: Sequence[Event], demands: Sequence[ResponseFormat | None]) -> list[int]:
+    def _texts(self, columns: Columns, demands: Sequence[ResponseFormat | None]) -> list[int]:
         """The packed cells of the outputs, tools aside; what has a schema and a text goes step by step for all."""
-        codes = [_NOTHING] * len(events)
+        codes, texts = [_NOTHING] * len(demands), columns.texts
         plain: list[int] = []
         schemas: list[msgspec.Raw] = []
-        texts: list[str] = []
         for row, wanted in enumerate(demands):
             if wanted is None:
                 continue
-            form, output = wanted.json_schema, events[row].output
-            if form is not None and output is not None and output.text and wanted.type == "json_schema":
+            form = wanted.json_schema
+            if form is not None and texts[row] and wanted.type == "json_schema":
                 plain.append(row)
                 schemas.append(form.schema)
-                texts.append(output.text)
             elif wanted.type in _JSON:
-                codes[row] = self._text(wanted, output)
-        for row, valid, text in zip(plain, self._schemas.all(schemas), texts, strict=True):
+                codes[row] = self._text(wanted, columns.outputs[row])
+        for row, valid in zip(plain, self._schemas.all(schemas), strict=True):
             try:
-                value = _loads(text)
+                value = _loads(texts[row])
             except ValueError:
                 codes[row] = _BROKEN if valid is None else _BROKEN_SCHEMA
                 continue
-            codes[row] = _PARSES if valid is None else _VALID if holds(valid, value) else _INVALID
+            try:  # `holds`, without a call
+                codes[row] = _PARSES if valid is None else _VALID if valid(value) else _INVALID
+            except ValueError:
+                codes[row] = _INVALID
         return codes
 
     def _code(self, event: Event, wanted: ResponseFormat | None, output: Output | None) -> int:

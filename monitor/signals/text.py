@@ -28,6 +28,7 @@ BASIS = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x9E3779B97F4A7C15)
 U16, U29, U31, U32, U33, U40, U48, U58 = (np.uint64(n) for n in (16, 29, 31, 32, 33, 40, 48, 58))
 LOW16 = np.uint64(0xFFFF)
+STAMPS = 2**31 - 1
 
 BINS = 64
 WORDS, NUMBERS, MINS = 4, 5, 6
@@ -128,13 +129,13 @@ def features(
     stop: int,
     down: np.uint64,
     words: Hashes,
-    stamps: NDArray[np.int32],
+    slots: NDArray[np.int32],
     stamp: int,
     out: Offsets,
 ) -> int:
     """Write the slot of each different word and pair of neighbours once to `out`; returns how many.
 
-    A slot is a hash shifted `down`; `stamps`, one per slot, holds `stamp` where this text was seen already.
+    A slot is a hash shifted `down`; the second column of `slots` holds `stamp` where this text had it already.
     """
     count = word_hashes(buffer, start, stop, words)
     found = 0
@@ -142,14 +143,14 @@ def features(
     for at in range(count):
         word = words[at]
         slot = np.int64(word >> down)
-        if stamps[slot] != stamp:
-            stamps[slot] = stamp
+        if slots[slot, 1] != stamp:
+            slots[slot, 1] = stamp
             out[found] = slot
             found += 1
         if at > 0:
             slot = np.int64((((before << U31) ^ (before >> U33) ^ word) * PRIME) >> down)
-            if stamps[slot] != stamp:
-                stamps[slot] = stamp
+            if slots[slot, 1] != stamp:
+                slots[slot, 1] = stamp
                 out[found] = slot
                 found += 1
         before = word
@@ -162,21 +163,32 @@ def classify(
     offsets: Offsets,
     most: int,
     down: np.uint64,
-    table: NDArray[np.int16],
+    slots: NDArray[np.int32],
+    last: NDArray[np.int32],
     limits: Offsets,
     cells: NDArray[np.int16],
 ) -> None:
-    """Write 0, 1 or 2 for each text: neither sum over its limit, the first only, both; `most` bytes of it are read."""
+    """Write 0, 1 or 2 for each text: neither sum over its limit, the first only, both; `most` bytes of it are read.
+
+    The first column of `slots` holds a slot's two weights (16 bits each), the second is scratch: stamps up to
+    `last[0]`. Weight and stamp lie side by side because fetching them is most of the work. It is safe from several
+    threads: the interpreter's lock is held throughout.
+    """
     words = np.empty(most + 1, dtype=np.uint64)
-    stamps = np.zeros(len(table), dtype=np.int32)
     found = np.empty(2 * most + 2, dtype=np.int64)
-    for row in range(len(offsets) - 1):
+    rows = len(offsets) - 1
+    if last[0] > STAMPS - rows:
+        slots[:, 1] = 0
+        last[0] = 0
+    for row in range(rows):
         stop = min(offsets[row + 1], offsets[row] + most)
-        count = features(buffer, offsets[row], stop, down, words, stamps, row + 1, found)
-        first, second = 0, 0
+        last[0] += 1
+        count = features(buffer, offsets[row], stop, down, words, slots, last[0], found)
+        first, second = np.int64(0), np.int64(0)
         for at in range(count):
-            first += table[found[at], 0]
-            second += table[found[at], 1]
+            weights = slots[found[at], 0]
+            first += np.int64(weights >> 16)
+            second += np.int64(np.int16(weights & 0xFFFF))
         if first <= limits[0, count]:
             cells[row] = 0
         else:
@@ -185,14 +197,14 @@ def classify(
 
 @njit(cache=True)
 def collect(
-    buffer: Bytes, offsets: Offsets, most: int, down: np.uint64, slots: int, starts: Offsets, found: Offsets
+    buffer: Bytes, offsets: Offsets, most: int, down: np.uint64, size: int, starts: Offsets, found: Offsets
 ) -> None:
     """Write the features of all texts one after the other, and where those of each begin."""
     words = np.empty(most + 1, dtype=np.uint64)
-    stamps = np.zeros(slots, dtype=np.int32)
+    slots = np.zeros((size, 2), dtype=np.int32)
     for row in range(len(offsets) - 1):
         room = found[starts[row] :]
-        count = features(buffer, offsets[row], offsets[row + 1], down, words, stamps, row + 1, room)
+        count = features(buffer, offsets[row], offsets[row + 1], down, words, slots, row + 1, room)
         starts[row + 1] = starts[row] + count
 
 

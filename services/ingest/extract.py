@@ -89,10 +89,12 @@ def _of_file(path: Path, clock: Callable[[], int], files: int) -> Stretches:
     source = JsonlFile(path, clock)
     try:
         size = source.size
-        runs = [_first(next(source.runs(0)), _part(FIRST, files))]
+        runs = [_first(next(source.runs(0)).listed(), _part(FIRST, files))]
         if runs[0].end < size:
-            runs.append(_first(next(source.runs(_line_from(path, max(runs[0].end, size // 2)))), _part(MIDDLE, files)))
-            runs.append(_last([*source.runs(_line_from(path, max(runs[1].end, size - _TAIL)))], _part(LAST, files)))
+            middle, tail = max(runs[0].end, size // 2), size - _TAIL
+            runs.append(_first(next(source.runs(_line_from(path, middle))).listed(), _part(MIDDLE, files)))
+            rest = source.runs(_line_from(path, max(runs[1].end, tail)))
+            runs.append(_last([run.listed() for run in rest], _part(LAST, files)))
     finally:
         source.close()
     read, records = sum(run.end - run.start for run in runs), sum(len(run.records) for run in runs)

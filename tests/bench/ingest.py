@@ -58,7 +58,7 @@ SHADOW_SHARE = 0.01
 
 PARTS: dict[str, Sequence[Place]] = {
     "read": [(JsonlFile, "_run")],
-    "decode": [(monitor.admit, "decode_all")],
+    "decode": [(monitor.admit, "_decoded")],
     "admission: time, duplicates, ids": [(monitor.admit.Admission, "_part")],
     "slices": [(Slicer, "patterns")],
     "structure": [(Structure, "judge_all")],
