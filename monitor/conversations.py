@@ -157,12 +157,14 @@ class UnitDraw:
         return next((position for edge, position in self._edges if u < edge), self._edges[-1][1])
 
 
-def position(event: Event) -> int:
-    """Which of the user's turns it is, from 1: as the log says, else as many as its messages show."""
-    messages = event.messages or ()
-    if event.turn is None and (len(messages) < 2 or (len(messages) == 2 and messages[0].role != "user")):
-        return 1  # as most are
-    return event.turn or [message.role for message in messages].count("user") or 1
+def positions(events: Sequence[Event]) -> list[int]:
+    """Which of the user's turns each is, from 1: as the log says, else as many as its messages show."""
+    return [
+        1  # as most are
+        if event.turn is None and (len(said := event.messages or ()) < 2 or (len(said) == 2 and said[0].role != "user"))
+        else event.turn or [message.role for message in event.messages or ()].count("user") or 1
+        for event in events
+    ]
 
 
 def conversation_hash(deployment: str, conversation: str, seed: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.admit import Admitted, Late
-from monitor.conversations import Turns, conversation_hashes, position
+from monitor.conversations import Turns, conversation_hashes, positions
 from monitor.joins import Joinable, follow_joins, joinable
 from monitor.replayable import Candidate, candidates, sampled
 from monitor.run import Batch
@@ -100,8 +100,9 @@ class Gathered:
         events, questions, rows = columns.events, columns.questions, self.rows
         self._talking += [rows + i for i in talking]
         self._names += [names[i] for i in talking]  # type: ignore[misc]
-        self._positions += [position(events[i]) for i in talking]
-        self._actions += [events[i].action for i in talking]
+        turns = [events[i] for i in talking]
+        self._positions += positions(turns)
+        self._actions += [event.action for event in turns]
         self._prompts += [questions[i] for i in talking]
 
     def _follow(self, places: Places, tally: Tally) -> tuple[NDArray[np.bool_], NDArray[np.int16]]:

@@ -68,7 +68,8 @@ def pack_whole(texts: Sequence[str]) -> tuple[Bytes, Offsets]:
 
 def pack_ends(texts: Sequence[str], cap: int) -> tuple[Bytes, Offsets]:
     """The same of texts cut in the middle: the first and the last `cap` bytes, with the length as a word between."""
-    return _end_to_end([_ends(text, cap) for text in texts])
+    short = cap // 2  # characters that are certainly no more than twice `cap` bytes
+    return _end_to_end([text.encode("utf-8", "replace") if len(text) <= short else _ends(text, cap) for text in texts])
 
 
 def _ends(text: str, cap: int) -> bytes:
