@@ -114,8 +114,7 @@ class Admission:
 
     def _part(self, piece: Piece) -> Part:
         part, records = Part(), _decoded(piece)
-        arrivals = isinstance(piece, Listed) and piece.arrivals
-        if arrivals or not self._take_alike(records, piece, part):
+        if not self._take_alike(records, piece, part):
             self._take_each(records, piece, part)
         return part
 
@@ -136,23 +135,24 @@ class Admission:
             return False
         desk = self._desks.get(name) or self._desk(name)
         times = (np.array(stamps, dtype=np.float64) * 1000).astype(np.int64)
-        newest, oldest = int(times.max()), int(times.min())
-        on_time = desk.open_from <= oldest and max(self.watermark, newest) - desk.lateness <= oldest
-        if newest > desk.latest or not on_time:
+        arrivals = times if isinstance(piece, Lines) or not piece.arrivals else np.array(piece.arrivals, np.int64)
+        last, oldest = int(arrivals.max()), int(times.min())
+        on_time = desk.open_from <= oldest and max(self.watermark, last) - desk.lateness <= oldest
+        if last > desk.latest or not on_time or (times > arrivals + desk.lateness).any():
             return False
         if desk.variants and not desk.variants.keys() >= {event.variant for event in events}:
             return False
         identities = desk.watch.identities("request", [event.id for event in events])
         taken = Admitted(desk.deployment, events, times, identities, piece, range(len(events)))
-        found = self._without_copies(taken, desk.lateness)
+        found = self._without_copies(taken, arrivals, desk.lateness)
         if found.events:
             part.requests[name] = found
-        self.watermark, self.newest = max(self.watermark, newest), max(self.newest, newest)
+        self.watermark, self.newest = max(self.watermark, last), max(self.newest, int(times.max()))
         return True
 
-    def _without_copies(self, found: Admitted, lateness: int) -> Admitted:
+    def _without_copies(self, found: Admitted, arrivals: Times, lateness: int) -> Admitted:
         """The requests whose id is not remembered; from now on it is."""
-        fresh, until = self.state.seen.take(found.identities, found.times, self.watermark, lateness)
+        fresh, until = self.state.seen.take(found.identities, found.times, arrivals, self.watermark, lateness)
         if not fresh.all():
             self.batch.duplicates += len(fresh) - int(fresh.sum())
             rows = np.flatnonzero(fresh).tolist()
@@ -193,7 +193,7 @@ class Admission:
             raise Reject("unknown_variant")
         identity = desk.watch.identity("request", event.id)
         one, stamp = np.array([identity], dtype=np.uint64), np.array([time], dtype=np.int64)
-        fresh, until = self.state.seen.take(one, stamp, self.watermark, desk.lateness)
+        fresh, until = self.state.seen.take(one, stamp, stamp, self.watermark, desk.lateness)
         if not fresh[0]:
             self.batch.duplicates += 1
             return

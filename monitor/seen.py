@@ -33,14 +33,16 @@ class Seen:
     def __len__(self) -> int:
         return self._held
 
-    def take(self, ids: Ids, times: Times, watermark: int, lateness: int) -> tuple[NDArray[np.bool_], Times]:
+    def take(
+        self, ids: Ids, times: Times, stamps: Times, watermark: int, lateness: int
+    ) -> tuple[NDArray[np.bool_], Times]:
         """Which of some records, in log order, are new, and until when each new one is remembered from now on.
 
-        The watermark moves with each record's time, so that a split of the records changes nothing.
+        The watermark moves with each record's stamp, so that a split of the records changes nothing.
         """
         self._make_room(len(ids))
         fresh, until = np.empty(len(ids), dtype=np.bool_), np.empty(len(ids), dtype=np.int64)
-        self._held += _take(self._ids, self._until, ids, times, watermark, lateness, fresh, until)
+        self._held += _take(self._ids, self._until, ids, times, stamps, watermark, lateness, fresh, until)
         return fresh, until
 
     def add_pack(self, expires: int, number: int) -> None:
@@ -106,6 +108,7 @@ def _take(
     held_until: Times,
     ids: Ids,
     times: Times,
+    stamps: Times,
     watermark: int,
     lateness: int,
     fresh: NDArray[np.bool_],
@@ -114,10 +117,11 @@ def _take(
     """Looks for each id and remembers the new ones; returns by how many the table grew."""
     grown = 0
     for i in range(len(ids)):
-        watermark = max(watermark, times[i])
+        watermark = max(watermark, stamps[i])
+        edge = max(watermark, times[i])
         at = _place(held, held_until, ids[i])
-        fresh[i] = held_until[at] < watermark
-        until[i] = watermark + lateness
+        fresh[i] = held_until[at] < edge
+        until[i] = edge + lateness
         if fresh[i]:
             grown += held_until[at] < 0
             held[at], held_until[at] = ids[i], until[i]

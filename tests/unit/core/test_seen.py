@@ -21,7 +21,7 @@ def test_a_commit_of_any_size_is_put_back_and_its_ids_are_known(count: int) -> N
     seen = Seen()
     seen.restore(HOUR, pack(ids(count), np.full(count, HOUR, dtype=np.int64)))
     assert len(seen) == count
-    fresh, _ = seen.take(ids(count + 1), np.zeros(count + 1, dtype=np.int64), 0, HOUR)
+    fresh, _ = seen.take(ids(count + 1), *[np.zeros(count + 1, dtype=np.int64)] * 2, 0, HOUR)
     assert np.flatnonzero(fresh).tolist() == [count]
 
 
@@ -31,7 +31,7 @@ def test_a_run_of_any_size_is_taken_into_a_table_that_is_empty_or_was_emptied(co
     seen = Seen()
     for first, now in ((1, 0), (10**6, 3 * HOUR)):
         times = np.full(count, now, dtype=np.int64)
-        fresh, until = seen.take(ids(count, first), times, now, HOUR)
+        fresh, until = seen.take(ids(count, first), times, times, now, HOUR)
         seen.add_pack(int(until.max()), count)
         assert fresh.all()
         seen.expire(now + 2 * HOUR)
