@@ -17,7 +17,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo test test-engines check fix docs pages lock bench bench-detection model signals-report clean
+.PHONY: help install system demo test test-engines check fix docs pages lock bench bench-detection bench-stream model signals-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 	@echo "make install: $(BIN)/quantwatch is ready"
 
-system: # what tests need from the operating system: a Chromium
+system: # what tests need from the operating system: a Chromium, what a Kafka broker is got with, a PostgreSQL
 	@found() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; \
 	if found; then exit 0; fi; \
 	if [ -z "$(NO_SYSTEM)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -65,6 +65,25 @@ system: # what tests need from the operating system: a Chromium
 			>/dev/null || echo "make test: apt-get failed" >&2; \
 	fi; \
 	found || echo "make test: no Chromium, so the browser tests are skipped; install the package chromium" >&2
+	@broker() { [ -n "$$KAFKA_BOOTSTRAP_SERVERS" ] || command -v kafka-server-start.sh || \
+		{ command -v java && command -v mvn; }; } >/dev/null; \
+	if broker; then exit 0; fi; \
+	if [ -z "$(NO_SYSTEM)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "make test: installs a JDK and maven with apt-get (NO_SYSTEM=1 keeps it from that)"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven; } \
+			>/dev/null || echo "make test: apt-get failed" >&2; \
+	fi; \
+	broker || echo "make test: no Kafka, so its tests are skipped; install openjdk-17-jre-headless and maven" >&2
+	@database() { [ -n "$$DATABASE_URL" ] || command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; \
+	if database; then exit 0; fi; \
+	if [ -z "$(NO_SYSTEM)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "make test: installs postgresql with apt-get (NO_SYSTEM=1 keeps it from that)"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends postgresql; } \
+			>/dev/null || echo "make test: apt-get failed" >&2; \
+	fi; \
+	database || echo "make test: no PostgreSQL, so its tests are skipped; install the package postgresql" >&2
 
 demo: install ## see it find real drift on this machine
 	@$(BIN)/quantwatch demo
@@ -122,6 +141,9 @@ bench: install ## measure ingestion: docs/benchmarks/ingest.md
 
 bench-detection: install ## measure delay and false alarms of the evidence: docs/benchmarks/detection.md
 	@$(BIN)/python -m tests.bench.detection
+
+bench-stream: install ## measure the stream worker on a real Kafka and PostgreSQL: docs/benchmarks/stream.md
+	@$(BIN)/python -m tests.bench.stream
 
 model: install ## train the small model anew: about half an hour; docs/model.md says what follows
 	@$(BIN)/python -m shadow.training.train

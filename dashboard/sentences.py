@@ -102,7 +102,9 @@ def cause(blame: Row | None) -> str:
     if name != "undetermined":
         parts = [part for part in blame.get("contributions") or () if part.get("cause") == name]
         size = f": it accounts for {words.harm(parts[0].get('interval'))}" if parts else ""
-        return f"The cause is {name}{size}."
+        part = parts[0].get("share") if parts else None
+        of_all = f", {words.share(part)} of the change" if part is not None and 0 < part <= 1 else ""
+        return f"The cause is {name}{size}{of_all}."
     missing = "; ".join(map(str, blame.get("missing") or ()))
     return f"The cause is undetermined{f'. Missing: {missing}' if missing else ''}."
 

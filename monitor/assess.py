@@ -7,24 +7,30 @@ the ledger as `latched`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from monitor.evidence.budget import ErrorNumbers, spend
-from monitor.findings import change_finding, drift_findings, fail_finding, live_findings, ticket_definitions
-from monitor.gate import CheckKey, Gate, Memory, gating_checks
-from monitor.model import Check, Decision, Finding, Verdict
+from monitor.findings import change_finding, drift_findings, fail_finding
+from monitor.gate import CheckKey, Gate, Memory
+from monitor.model import Check, Decision, Finding, Recommendation, Verdict
+from monitor.news import Live, LiveKey, budget, control_findings, past_findings
 from monitor.response.recommend import Candidate, recommend
-from monitor.series import VariantFacts
-from monitor.watch import Watch
+from monitor.series import VariantFacts, holds, seal
+from monitor.watch import Group, Watch
+
+AMENDED = "sealed facts have changed since an earlier look: nothing is shown by them"
+_HOLD = Recommendation("hold", "not every gating check is decided")
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the ledger remembers for a variant: checks that failed once, and the other builds' last verdicts."""
+    """What the ledger remembers for a variant: checks that failed once, the other builds' last verdicts, the name of
+    the facts that the last look read (see `series.seal`), and what failed beside a control."""
 
     latched: Mapping[CheckKey, float]
     candidates: Sequence[Candidate]
+    seal: str = ""
+    beside: Collection[LiveKey] = ()
 
 
 def assess(
@@ -44,20 +50,25 @@ def assess(
     numbers = budget(watch)
     gate = Gate(watch, facts, others, numbers, past.latched, memory)
     checks = gate.checks()
+    live, unwatched = Live(watch, facts, others, numbers), list[str]()
     findings = (
         *(fail_finding(check) for check in checks if check.decision is Decision.FAIL),
         *(change_finding(change) for change in gate.changes()),
         *drift_findings(watch, facts, numbers),
-        *live_findings(watch, facts, others, numbers),
+        *control_findings(live, past.beside, gate.memory.controls),
+        *past_findings(live, gate.case.of_change, unwatched),
     )
-    gating = [rule.name for rule in watch.slicer.rules if rule.gates]
     decision, reason = decide(watch, facts, checks, findings, gate.uncovered)
-    return Verdict(
+    layout = watch.layouts[Group.PAIR].digest
+    amended = bool(past.seal) and not holds(past.seal, facts.pairs, layout)
+    if amended and not past.latched and not past.beside:
+        decision, reason = Decision.HOLD, AMENDED
+    verdict = Verdict(
         deployment=watch.name,
         variant=facts.variant,
         decision=decision,
         reason=reason,
-        recommendation=recommend(decision, findings, checks, past.candidates, facts.variant, gating),
+        recommendation=_HOLD,
         as_of=now,
         sealed_until=(facts.last + 1) * watch.width / 1000,
         stale=False,
@@ -67,13 +78,17 @@ def assess(
         uncovered=gate.uncovered,
         worst=_worst(checks),
         plan=watch.plan.digest,
+        unwatched=tuple(unwatched),
+        seal=past.seal if amended else seal(facts.pairs, round(now * 1000 / watch.width), layout),
     )
+    return advised(watch, verdict, past.candidates)
 
 
-def budget(watch: Watch) -> ErrorNumbers:
-    """The plan's budget in numbers, spent over every check that may ever gate or ticket one variant."""
-    tickets = len(ticket_definitions(watch)) * len(watch.slicer.names)
-    return spend(watch.rule.budget, checks=len(gating_checks(watch)), tickets=tickets)
+def advised(watch: Watch, verdict: Verdict, candidates: Sequence[Candidate]) -> Verdict:
+    """The verdict with what to do about it, given the other builds' last verdicts."""
+    gating = [rule.name for rule in watch.slicer.rules if rule.gates]
+    v = verdict
+    return replace(v, recommendation=recommend(v.decision, v.findings, v.checks, candidates, v.variant, gating))
 
 
 def decide(
@@ -89,6 +104,9 @@ def decide(
         worst = max(failed, key=lambda check: check.harm.estimate or 0.0)
         more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
         return Decision.FAIL, f"{worst.signal} on {worst.slice} is worse than tolerated{more}"
+    beside = [finding for finding in findings if finding.kind == "fail" and finding.against == "control"]
+    if beside:
+        return Decision.FAIL, f"{beside[0].signal} on {beside[0].slice} is worse than at the control beside it"
     if watch.rule.reference is None and not facts.pairs:
         return Decision.HOLD, "no reference"
     if facts.variant == watch.rule.reference:

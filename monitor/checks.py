@@ -57,14 +57,13 @@ def check_table(series: Series, signal: str, direction: Direction, declared: Seq
     of old blocks never change when a level appears later.
     """
     harm = harm_counts(series.counts, signal, Arm.LOGGED, Arm.REFERENCE, direction)
-    buckets, rows, sizes = np.unique(series.buckets, return_inverse=True, return_counts=True)
-    own = np.array([_declared(level, declared) for level in series.levels.tolist()], dtype=np.int64)
-    group = np.where(sizes[rows] > 1, 1 + np.searchsorted(declared, own), 0)
-    groups = 1 + len(declared) if (group > 0).any() else 1
+    buckets, rows = np.unique(series.buckets, return_inverse=True)
+    group = inclusion(series, declared)
+    shares = inclusion_weights(declared) if (group > 0).any() else (1.0,)
+    groups = len(shares)
     blocks = np.zeros((len(buckets), groups, harm.shape[-1]), dtype=np.int64)
     np.add.at(blocks, (rows, group), harm)
     base = SCORE_GRID if signal in VALUES else YES_NO
-    shares = [1.0, *(declared[0] / level for level in declared)][:groups]
     weights = tuple(share for share in shares for _ in base) if groups > 1 else None
     total = int(series.counts[:, : cells_once(signal)].sum())
     silent = _reason(series.total, Arm.LOGGED, Missing.NO_SCHEMA)
@@ -72,6 +71,19 @@ def check_table(series: Series, signal: str, direction: Direction, declared: Seq
     applicable = max(total - silent, eligible)
     table = blocks.reshape(len(buckets), -1)
     return CheckTable(buckets, base * groups, weights, table, applicable - eligible, applicable)
+
+
+def inclusion(series: Series, declared: Sequence[int]) -> NDArray[np.int64]:
+    """The group of each row: 0 where its block has one inclusion level, else 1 and the place of its own among those
+    declared."""
+    _, rows, sizes = np.unique(series.buckets, return_inverse=True, return_counts=True)
+    own = np.array([_declared(level, declared) for level in series.levels.tolist()], dtype=np.int64)
+    return np.asarray(np.where(sizes[rows] > 1, 1 + np.searchsorted(declared, own), 0), np.int64)
+
+
+def inclusion_weights(declared: Sequence[int]) -> tuple[float, ...]:
+    """The weight of each group: 1, then smallest declared probability over its own."""
+    return (1.0, *(declared[0] / level for level in declared))
 
 
 def declared_levels(rule: ShadowRule) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
-"""What got worse, as findings with a sentence for people: failed checks, late changes, and tickets."""
+"""What got worse against the reference, as findings with a sentence for people: failed checks, late changes, drift."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from monitor.checks import check_table, declared_levels
@@ -11,12 +11,11 @@ from monitor.evidence.bets import log_evidence
 from monitor.evidence.budget import ErrorNumbers
 from monitor.evidence.interval import interval
 from monitor.gate import Change, drift_checks
-from monitor.model import Blame, Check, Definition, Finding, Interval
+from monitor.model import Blame, Check, Finding, Interval
 from monitor.pairs import GAINS
 from monitor.series import VariantFacts
 from monitor.signals.degeneration import OCTAVES
-from monitor.tickets import baseline, detect
-from monitor.watch import Group, Watch
+from monitor.watch import Watch
 
 OCTAVES_APART = OCTAVES / GAINS["length"]
 """How many octaves a length difference of 1 stands for."""
@@ -104,48 +103,6 @@ def drift_findings(watch: Watch, facts: VariantFacts, numbers: ErrorNumbers) -> 
             blame=None,
             sentence=sentence(facts.variant, name, signal, direction, harm, None, None),
         )
-
-
-def ticket_definitions(watch: Watch) -> tuple[Definition, ...]:
-    """The live signals with a harmful outcome, which are watched against the past."""
-    hindsight = [definition for group in (Group.CORRECTION, Group.JOIN) for definition in watch.hindsight[group]]
-    return tuple(definition for definition in (*watch.live, *hindsight) if definition.yes)
-
-
-def live_findings(
-    watch: Watch, facts: VariantFacts, others: Sequence[VariantFacts], numbers: ErrorNumbers
-) -> Iterator[Finding]:
-    """Tickets from live rates of units against the period before the deploy."""
-    for definition in ticket_definitions(watch):
-        for name in watch.slicer.names:
-            series = facts.units.get((name, definition.signal))
-            past = [o.units[name, definition.signal] for o in others if (name, definition.signal) in o.units]
-            if series is None or not past:
-                continue
-            bound = baseline(definition, past, facts.first, watch.width, watch.rule.budget.swing)
-            alarm = detect(definition, series, bound, numbers)
-            if alarm is None:
-                continue
-            excess = Interval(alarm.rate - alarm.bound, None, None)
-            since = alarm.start * watch.width / 1000
-            yield Finding(
-                kind="ticket",
-                deployment=watch.name,
-                variant=facts.variant,
-                slice=name,
-                signal=definition.signal,
-                direction="more",
-                harm=excess,
-                since=since,
-                log_evidence=alarm.score,
-                threshold=alarm.level,
-                units=alarm.units,
-                blame=Blame("undetermined", missing=("evidence against the past cannot tell traffic from the build",)),
-                sentence=f"{definition.signal} on {name} under {facts.variant} runs at {alarm.rate:.1%}, "
-                f"above what the period before the deploy allows ({alarm.bound:.1%}), since {clock(since)} "
-                f"(between {clock(alarm.onset.earliest * watch.width / 1000)} "
-                f"and {clock(alarm.onset.latest * watch.width / 1000)})",
-            )
 
 
 def sentence(

@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import xxhash
 
-from monitor.blame import Differences, ReferencePeriods, blame, from_joint, from_scores
-from monitor.blame import reference_periods as joint_periods
-from monitor.checks import CheckTable, cells_once, check_table, declared_levels, directions, joint, own_values
+from monitor import control
+from monitor.causes import Case
+from monitor.checks import CheckTable, cells_once, check_table, declared_levels, directions
 from monitor.evidence import detector, latest
 from monitor.evidence.budget import ErrorNumbers
 from monitor.evidence.check import Bar, PairedResult, assess_pairs
 from monitor.evidence.joint import Direction
-from monitor.model import Blame, Check, Decision
-from monitor.pairs import GAINS, SPAN, VALUES
+from monitor.model import Check, Decision
 from monitor.series import Series, VariantFacts
-from monitor.signals.score import GRID
 from monitor.watch import Watch
 
 CheckKey = tuple[str, str, Direction]
@@ -49,11 +47,13 @@ class Change:
 
 @dataclass(slots=True)
 class Memory:
-    """Detector and window states of earlier looks, each with the hash of the sealed prefix it was computed from."""
+    """Detector and window states of earlier looks, and those against a control,
+    each with the hash of the sealed prefix it was computed from."""
 
     states: dict[tuple[str, str, CheckKey], tuple[int, str, detector.DetectorState, latest.WindowState]] = field(
         default_factory=dict
     )
+    controls: control.Memory = field(default_factory=dict)
 
 
 class Gate:
@@ -74,6 +74,7 @@ class Gate:
         self.numbers = numbers
         self.latched = latched
         self.memory = memory or Memory()
+        self.case = Case(watch, facts, others)
         self.uncovered: tuple[str, ...] = ()
         self._late: list[Change] = []
         self._tables: list[CheckTable] = []
@@ -153,7 +154,7 @@ class Gate:
             needs_pairs=None if result.need is None or decision is not Decision.HOLD else result.need.pairs,
             needs_seconds=None if result.need is None or decision is not Decision.HOLD else result.need.seconds,
             reason=reason,
-            blame=self.blame(key, series) if decision is Decision.FAIL else None,
+            blame=self.case.of_check(series, *key) if decision is Decision.FAIL else None,
         )
         level = self.numbers.page_level(self.watch.width / 1000)
         value = float(detector.log_value(state))
@@ -193,39 +194,6 @@ class Gate:
         if result.need is None:
             return Decision.HOLD, "undecided, and at this rate it stays so: the harm is close to the tolerance"
         return Decision.HOLD, f"needs about {result.need.pairs} more pairs"
-
-    def blame(self, key: CheckKey, series: Series) -> Blame:
-        """Whose fault a check's harm is, from the three arms and the reference's earlier replays."""
-        _, signal, direction = key
-        differences, periods = _differences(series, signal, direction), self._periods(key, series)
-        tolerance = self.watch.signal_rule(signal).tolerance
-        return blame(differences, tolerance, self.watch.rule.budget.wrong_fail, periods=periods)
-
-    def _periods(self, key: CheckKey, series: Series) -> ReferencePeriods | None:
-        """The reference's own outcomes now, and on the traffic before this variant's deploy."""
-        name, signal, direction = key
-        if signal in GAINS:  # the reference's own values are not magnified: the two cannot be added up
-            return None
-        earlier = [o.pairs[name, signal].before(self.facts.first) for o in self.others if (name, signal) in o.pairs]
-        past = sum((s.total for s in earlier if len(s.buckets)), np.zeros(series.counts.shape[1], np.int64))
-        if not past.any():
-            return None
-        if signal not in VALUES:
-            return joint_periods(joint(series.total), joint(past), direction)
-        now, before = own_values(series.total), own_values(past)
-        if direction == "less":
-            now, before = now[::-1], before[::-1]
-        return ReferencePeriods(GRID, np.asarray(now), np.asarray(before))
-
-
-def _differences(series: Series, signal: str, direction: Direction) -> Differences:
-    if signal not in VALUES:
-        return from_joint(joint(series.total), direction)
-    total = series.total
-    spans = [total[c * SPAN : (c + 1) * SPAN - 1] for c in range(4)]
-    if direction == "more":
-        spans = [span[::-1] for span in spans]
-    return from_scores(spans[0], spans[1], spans[2], spans[3])
 
 
 def _prefix(table: CheckTable, blocks: int) -> str:

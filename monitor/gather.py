@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.admit import Admitted, Late
-from monitor.conversations import Turns, conversation_hashes, positions
+from monitor.conversations import Turns, UnitDraw, conversation_hashes, positions
 from monitor.joins import Joinable, follow_joins, joinable
 from monitor.replayable import Candidate, candidates, sampled
 from monitor.run import Batch
@@ -111,8 +111,12 @@ class Gathered:
         units, served = np.ones(self.rows, dtype=np.bool_), np.full(self.rows, _NO_TURN, dtype=np.int16)
         if not talking:
             return units, served
+        names = conversation_hashes(watch.name, self._names, watch.rule.seed)
+        if not watch.sees_turns:
+            units[talking] = np.array(self._positions) == UnitDraw(watch.rule).turns(names)
+            return units, served
         turns = Turns(
-            names=conversation_hashes(watch.name, self._names, watch.rule.seed),
+            names=names,
             times=np.concatenate(self._times)[talking],
             places=[places.places[k] for k in places.index[talking].tolist()],
             positions=self._positions,

@@ -33,8 +33,9 @@ class Joinable(NamedTuple):
 
 def joinable(admitted: Admitted, rows: int) -> list[Joinable]:
     """Those of the next requests, the first of which is row `rows`, that the declared share takes."""
-    limit = admitted.deployment.watch.rule.joins.share * 2**64
-    if limit <= 0:
+    watch = admitted.deployment.watch
+    limit = watch.rule.joins.share * 2**64
+    if limit <= 0 or not watch.sees_requests:
         return []
     numbers = enumerate(zip(admitted.events, admitted.times.tolist(), admitted.identities.tolist(), strict=True), rows)
     return [Joinable(row, event.id, time, name) for row, (event, time, name) in numbers if name < limit]

@@ -259,21 +259,29 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """How many points one cause contributes to a change, with simultaneous bounds."""
+    """How many points one cause contributes to a change, with simultaneous bounds.
+
+    `share` is its part of the total, only where the total's own bounds exclude zero.
+    """
 
     cause: str
     interval: Interval
     named: bool
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """`cause` is quantization, serving, traffic, load or undetermined; `missing` says what would settle it."""
+    """`cause` is quantization, serving, traffic, load or undetermined; `missing` says what would settle it.
+
+    `total` is the whole change that the contributions add up to, where it could be split.
+    """
 
     cause: str
     contributions: tuple[Contribution, ...] = ()
     missing: tuple[str, ...] = ()
     noise_floor: float | None = None
+    total: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +318,8 @@ class Check:
 class Finding:
     """Something that got worse: a failed check, a late change of a gating signal, or a ticket from a live rate.
 
-    `kind` is `fail`, `change` (both page) or `ticket`.
+    `kind` is `fail`, `change` (both page) or `ticket`. `against` says what it is worse than: `reference` (pairs),
+    `control` (the build beside it) or `past`.
     """
 
     kind: Literal["fail", "change", "ticket"]
@@ -326,6 +335,7 @@ class Finding:
     units: int
     blame: Blame | None
     sentence: str
+    against: Literal["reference", "control", "past"] = "reference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,3 +367,5 @@ class Verdict:
     uncovered: tuple[str, ...]
     worst: tuple[str, ...]
     plan: str
+    unwatched: tuple[str, ...] = ()
+    seal: str = ""

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from operator import itemgetter
-
-_RETURN, _last = ord("\r"), itemgetter(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def listed(piece: Piece) -> Listed:
 def _cut(start: int, body: bytes) -> Listed:
     lines = body.removesuffix(b"\n").split(b"\n")
     begins = list(accumulate([len(line) + 1 for line in lines[:-1]], initial=start))
-    if min(lines) >= b"{" and _RETURN not in map(_last, lines):
+    if min(lines) >= b"{" and b"\r" not in body:
         return Listed(begins, lines)  # every line begins with a brace, so none is blank
     kept = [(begin, line.rstrip(b"\r\n")) for begin, line in zip(begins, lines, strict=True) if not _blank(line)]
     return Listed([begin for begin, _ in kept], [line for _, line in kept])

@@ -68,7 +68,10 @@ class ArmRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VariantRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One served build. `cost` orders builds: the cheapest proven one is where to roll back to."""
+    """One served build. `cost` orders builds: the cheapest proven one is where to roll back to.
+
+    `control` names a build that serves at the same time and gets its requests without regard to what they ask.
+    """
 
     format: QuantFormat = QuantFormat()
     cost: float = 1.0
@@ -77,6 +80,7 @@ class VariantRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: str = ""
     hardware: str = ""
     arm: ArmRule | None = None
+    control: str | None = None
 
 
 class PatternRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,11 +103,13 @@ class SchemaRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SignalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much harm of a signal is accepted, as a difference of rates or mean scores, and whether it gates.
 
-    Without `gates`, a signal gates if it is one of schema, tool_call, refusal and score.
+    Without `gates`, a signal gates if it is one of schema, tool_call, refusal and score. Of a latency, `tolerance` is
+    how much longer it may be. `rate` is a live rate that is known to be fine.
     """
 
     tolerance: float = 0.02
     gates: bool | None = None
+    rate: float | None = None
 
 
 class ShadowRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,19 +142,25 @@ class JoinRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BudgetRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Promised error rates. `wrong_fail` and `wrong_pass` are probabilities per variant over its whole life."""
+    """Promised error rates. `wrong_fail` and `wrong_pass` are probabilities per variant over its whole life.
+
+    `baseline` and `swing` say how far a live rate may be from its past without being news, and `past`, whether what
+    is news against the past pages; that needs a declared swing.
+    """
 
     wrong_fail: float = 0.01
     wrong_pass: float = 0.05
     false_pages: str = "1 per quarter"
     tickets: str = "1 per month"
     swing: float | None = None
+    baseline: Literal["widened", "estimated"] = "widened"
+    past: Literal["ticket", "page"] = "ticket"
 
 
 class PolicyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is done about findings. Rollback is advice (`recommend`) unless the plan says `hook`."""
+    """What is done about findings. A rollback is advice: nothing is done by itself."""
 
-    rollback: Literal["recommend", "hook"] = "recommend"
+    rollback: Literal["recommend"] = "recommend"
     stale_after: str = "15m"
     minimum_pairs: int = 30
 
@@ -201,6 +213,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         said = msgspec.to_builtins(self, order="deterministic")
         if self.input == InputRule():
             del said["input"]  # plans are older than this key, and one that does not use it keeps its name
+        elif self.input.keyed_by == InputRule().keyed_by:
+            del said["input"]["keyed_by"]
+        for rule in said["deployments"].values():
+            _forget_unused(rule)
         return xxhash.xxh3_64_hexdigest(msgspec.json.encode(said))
 
     @property
@@ -226,6 +242,17 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return "default"
         having = [name for name, rule in self.deployments.items() if variant in rule.variants]
         return next(iter(having or (self.deployments if len(self.deployments) == 1 else ())), None)
+
+
+def _forget_unused(rule: dict[str, Any]) -> None:
+    """Takes out younger keys that a deployment does not use, for the same reason."""
+    younger: list[tuple[dict[str, Any], str, str | None]]
+    younger = [(each, "control", None) for each in rule["variants"].values()]
+    younger += [(each, "rate", None) for each in rule["signals"].values()]
+    younger += [(rule["budget"], "baseline", "widened"), (rule["budget"], "past", "ticket")]
+    for each, key, default in younger:
+        if each[key] == default:
+            del each[key]
 
 
 def seconds(duration: str) -> float:

@@ -16,8 +16,9 @@ class Run:
     """Consecutive raw records of one source, from position `start` up to `end`.
 
     `positions` and `records` are parallel; `arrivals` are arrival stamps in milliseconds where the source has them. A
-    source of lines gives `lines` instead, which come after any `records`. `clock` is the store's clock in milliseconds when the run was read. `drained` says that `end` is the log's end;
-    `mark` is what the source wants to see again at `end` when it resumes.
+    source of lines gives `lines` instead, which come after any `records`. `clock` is the store's clock in milliseconds
+    when the run was read. `drained` says that `end` is the log's end; `mark` is what the source wants to see again at
+    `end` when it resumes.
     """
 
     source: str

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from monitor.facts import Counts
@@ -27,6 +28,11 @@ class Series:
         kept = self.buckets < bucket
         return Series(self.buckets[kept], self.levels[kept], self.counts[kept])
 
+    def from_(self, bucket: int) -> Series:
+        """The part in buckets from `bucket` on."""
+        kept = self.buckets >= bucket
+        return Series(self.buckets[kept], self.levels[kept], self.counts[kept])
+
     @property
     def total(self) -> Counts:
         """All counts added up."""
@@ -42,3 +48,22 @@ class VariantFacts:
     last: int
     pairs: Mapping[SeriesKey, Series]
     units: Mapping[SeriesKey, Series]
+
+
+def seal(pairs: Mapping[SeriesKey, Series], cut: int, layout: str) -> str:
+    """A name for all pair facts before a bucket: `CUT:LAYOUT:HASH`. What is sealed never changes, nor does its name."""
+    whole = xxhash.xxh3_64()
+    for key in sorted(pairs):
+        part = pairs[key].before(cut)
+        if not len(part.buckets):  # it appeared later
+            continue
+        for values in (part.buckets, part.levels, np.ascontiguousarray(part.counts)):
+            whole.update(b"\0".join(name.encode() for name in key))
+            whole.update(values.tobytes())
+    return f"{cut}:{layout}:{whole.hexdigest()}"
+
+
+def holds(name: str, pairs: Mapping[SeriesKey, Series], layout: str) -> bool:
+    """Whether these facts still have that name; facts of other definitions are other facts."""
+    cut, before, _ = name.split(":")
+    return before != layout or seal(pairs, int(cut), layout) == name

@@ -109,7 +109,17 @@ class Watch:
         """The plan's word on a signal, with whether it gates made definite."""
         given = self.rule.signals.get(signal, SignalRule())
         gates = given.gates if given.gates is not None else signal in GATING
-        return SignalRule(tolerance=given.tolerance, gates=gates)
+        return SignalRule(tolerance=given.tolerance, gates=gates, rate=given.rate)
+
+    @property
+    def sees_turns(self) -> bool:
+        """Whether the turns of a conversation come to one memory, so that one can be held against the one before."""
+        return self.plan.input.keyed_by in ("conversation", "user")
+
+    @property
+    def sees_requests(self) -> bool:
+        """Whether what comes later for a request comes to the memory that has it."""
+        return self.plan.input.keyed_by != "none"
 
     def bucket(self, milliseconds: int) -> int:
         """The bucket of an event time."""

@@ -37,6 +37,7 @@ def shadow_worker(
 
     `known` are builds that are open already.
     """
+    from shadow.errors import Retry
     from shadow.ports import ReplayTask
     from shadow.worker import REFERENCE, ShadowWorker
 
@@ -58,7 +59,7 @@ def shadow_worker(
         wanted = tuple(Arm(arm) for arm in row.arms.split(","))
         return ReplayTask(row.pair_id, row.deployment, row.variant, row.event, wanted, row.attempts)
 
-    queue = ShadowQueue(engine, clock, plan.keep, lambda d: watches[d].judge.signals, task)
+    queue = ShadowQueue(engine, clock, plan.keep, lambda d: watches[d].judge.signals, task, Retry)
     judges = {deployment: watch.judge for deployment, watch in watches.items()}
     limits = {deployment: rule.shadow.max_tokens for deployment, rule in plan.deployments.items()}
     return ShadowWorker(

@@ -23,6 +23,13 @@ COMMANDS = {
     "schema": "schema",
     "db": "database",
     "shadow": "shadow",
+    "stream": "stream",
+    "topics": "topics",
+    "assess": "assess",
+    "api": "api",
+    "intake": "intake",
+    "dispatch": "dispatch",
+    "dashboard": "dashboard",
     "demo": "demo",
 }
 

@@ -8,31 +8,36 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 from sqlalchemy.engine import Engine
 
-from monitor.plan import Plan
+from monitor.plan import Plan, seconds
 from services.api.app import create_app
 from services.bootstrap import destinations
-from services.errors import GapError, ServiceError
 from services.evaluate import Evaluator
 from services.ingest.folder import Folder
 from services.ingest.inbox import Inbox
 from services.ingest.tail import Tail
-from services.outbound import dispatcher
+from services.loops import Loops
+from services.outbound.dispatcher import dispatch_due
+from services.outbound.heartbeat import Heartbeat
 from services.ports import Clock
 from services.runtime import Ingestion
+from services.settings import settings
+from services.store.partitions import prepare
 from services.store.retention import forget
 
 _log = logging.getLogger(__name__)
 _READ_EVERY = 0.5
 _LOOK_EVERY = 1.0
 _FORGET_EVERY = 60.0
+_DISPATCH_EVERY = 1.0
+_BEAT_EVERY = 60.0
+_PREPARE_EVERY = 3_600.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -51,7 +56,7 @@ class Embedded:
         self, engine: Engine, plan: Plan, clock: Clock, follow: Sequence[Folder], token: str | None, address: Address
     ) -> None:
         self.stop = threading.Event()
-        self.problem: str | None = None
+        self._loops = Loops(self.stop, engine)
         self._engine = engine
         self._clock = clock
         self._keep = plan.keep
@@ -60,31 +65,31 @@ class Embedded:
         self._tails = [Tail(folder, engine, clock) for folder in follow]
         self._found = threading.Event()
         self._destinations = destinations(plan)
+        self._widths = {name: int(seconds(rule.bucket) * 1000) for name, rule in plan.deployments.items()}
+        url = settings().heartbeat
+        self._heartbeat = Heartbeat(engine, plan, clock, url) if url else None
         self._evaluator = Evaluator(engine, plan, clock, tuple(self._destinations))
-        app = create_app(engine, plan, token=token)
+        app = create_app(engine, plan, token=token, stuck=self._loops.stuck)
         config = uvicorn.Config(app, host=address.host, port=address.port, log_level="warning", access_log=False)
         self._server = uvicorn.Server(config)
 
     def run(self) -> None:
         """Serves until stopped; ends early, with `problem` set, if a part cannot go on."""
-        loops = [
-            self._every(_READ_EVERY, self._read),
-            self._every(_LOOK_EVERY, self._look),
-            self._every(_FORGET_EVERY, lambda: forget(self._engine, self._clock(), self._keep)),
-            threading.Thread(target=self._dispatch, daemon=True),
-        ]
+        self._loops.every(_READ_EVERY, "reading", self._read)
+        self._loops.every(_LOOK_EVERY, "evaluation", self._look)
+        self._loops.every(_FORGET_EVERY, "retention", lambda: forget(self._engine, self._clock(), self._keep))
+        self._loops.every(_PREPARE_EVERY, "partitions", self._prepare)
+        self._loops.every(_DISPATCH_EVERY, "dispatch", self._dispatch)
+        if self._heartbeat is not None:
+            self._loops.every(_BEAT_EVERY, "heartbeat", self._heartbeat.beat)
         # The server gets a thread, so that signals are ours: its own handler would end the process under our feet.
-        server = threading.Thread(target=self._server.run, daemon=True)
-        for thread in (server, *loops):
-            thread.start()
+        server = threading.Thread(target=self._serve, daemon=True)
+        server.start()
         try:
-            while server.is_alive() and not self.stop.wait(0.2):
-                pass
+            self._loops.run()
         finally:
-            self.stop.set()
             self._server.should_exit = True
-            for thread in (server, *loops):
-                thread.join(timeout=10)
+            server.join(timeout=10)
 
     def _read(self) -> None:
         for tail in self._tails:
@@ -99,30 +104,23 @@ class Embedded:
             self._evaluator.look()
 
     def _dispatch(self) -> None:
-        dispatcher.run(self._engine, self._destinations, self.stop, time.time)
+        while dispatch_due(self._engine, self._destinations, self._clock() / 1000) and not self.stop.is_set():
+            pass
 
-    def _every(self, pause: float, work: Callable[[], None]) -> threading.Thread:
-        """A thread that does `work` again and again; a gap or a broken part stops the service with its reason."""
+    def _prepare(self) -> None:
+        prepare(self._engine, self._widths, self._clock())
 
-        def loop() -> None:
-            while not self.stop.is_set():
-                started = time.monotonic()
-                try:
-                    work()
-                except GapError as error:
-                    self._fail(str(error))
-                except ServiceError as error:
-                    _log.warning("%s; trying again", error)
-                except Exception as error:
-                    self._fail(f"{type(error).__name__} in {getattr(work, '__name__', 'a loop')}")
-                    _log.error("stopped by %s", type(error).__name__, exc_info=error)
-                self.stop.wait(max(0.0, pause - (time.monotonic() - started)))
+    def _serve(self) -> None:
+        """Without the API the service ends."""
+        try:
+            self._server.run()
+        finally:
+            self.stop.set()
 
-        return threading.Thread(target=loop, daemon=True)
-
-    def _fail(self, problem: str) -> None:
-        self.problem = self.problem or problem
-        self.stop.set()
+    @property
+    def problem(self) -> str | None:
+        """Why it ended by itself; None while it runs, or if it was stopped."""
+        return self._loops.problem
 
 
 class Beside:

@@ -4,6 +4,7 @@ ServiceError
 ├── UsageError      stop: the caller asked for something that is not there
 ├── StoreError      stop: the database cannot be opened or used
 ├── GapError        stop: the log no longer holds the stored position; recorded, never skipped
+├── RejectsError    stop: one record after the other cannot be taken; the position stays before them
 ├── ChangedError    retry: a followed file no longer is the log that it was; look at its folder again
 ├── DamagedError    retry: a compressed file cannot be unpacked, perhaps not yet
 ├── FenceError      retry: another worker moved the position; forget, restore, read again
@@ -33,6 +34,10 @@ class GapError(ServiceError):
     def __init__(self, text: str, gap: Gap) -> None:
         super().__init__(text)
         self.gap = gap
+
+
+class RejectsError(ServiceError):
+    """So many records in a row cannot be taken that the plan or the topic must be the wrong one."""
 
 
 class ChangedError(ServiceError):

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     REPLACED = "replaced"
     DELETED = "deleted"
     DAMAGED = "damaged"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import yaml
 from monitor.dialects.mapping import problems as mapping_problems
 from monitor.errors import PlanError
 from monitor.evidence.budget import per_second
+from monitor.live import LATENCIES, live_checks
 from monitor.model import QuantFormat
 from monitor.plan import DeploymentRule, Plan, seconds
 from monitor.signals.schema_cache import compiled
@@ -245,6 +246,10 @@ def _deployment(path: list[str], name: str, rule: DeploymentRule, plan: Plan) ->
     for variant, known in rule.variants.items():
         if known.arm is not None:
             yield from arm_problems([*path, "variants", variant, "arm"], known.arm)
+        others = [other for other in rule.variants if other != variant]
+        if known.control is not None and known.control not in others:
+            said = f"`control` names `{known.control}`; allowed: {', '.join(others) or 'another variant'}"
+            yield [*path, "variants", variant, "control"], said
     for key in ("wrong_fail", "wrong_pass"):
         yield from _within([*path, "budget", key], key, getattr(rule.budget, key), 0, 1)
     for key in ("false_pages", "tickets"):
@@ -252,6 +257,7 @@ def _deployment(path: list[str], name: str, rule: DeploymentRule, plan: Plan) ->
             per_second(getattr(rule.budget, key))
         except PlanError as error:
             yield [*path, "budget", key], str(error)
+    yield from _past([*path, "budget"], rule)
     shares: dict[tuple[str, ...], float] = {("joins", "share"): rule.joins.share}
     shares |= {("shadow", name): getattr(rule.shadow, name) for name in ("share", "second_share", "excluded_limit")}
     shares |= {("shadow", "strata", name): share for name, share in rule.shadow.strata.items()}
@@ -272,6 +278,17 @@ def _deployment(path: list[str], name: str, rule: DeploymentRule, plan: Plan) ->
     yield from _signals(path, name, rule, plan)
 
 
+def _past(path: list[str], rule: DeploymentRule) -> Iterator[tuple[list[str], str]]:
+    """What cannot be promised about evidence against the past."""
+    budget = rule.budget
+    if budget.swing is not None and not 0 <= budget.swing < float("inf"):
+        yield [*path, "swing"], "`swing` is a share of the rate, from 0 on"
+    if budget.baseline == "estimated" and budget.swing is not None:
+        yield [*path, "baseline"], "an estimated baseline has no `swing`: give one of the two"
+    if budget.past == "page" and budget.swing is None:
+        yield [*path, "past"], "evidence against the past pages only under a declared `swing`"
+
+
 def _checks(path: list[str], rule: DeploymentRule) -> Iterator[tuple[list[str], str]]:
     """Schemas that cannot be compiled, and validators that cannot be loaded."""
     for index, schema in enumerate(rule.schemas):
@@ -286,11 +303,17 @@ def _checks(path: list[str], rule: DeploymentRule) -> Iterator[tuple[list[str], 
 
 
 def _signals(path: list[str], name: str, rule: DeploymentRule, plan: Plan) -> Iterator[tuple[list[str], str]]:
-    known = Watch(name, plan).judge.signals
+    watch = Watch(name, plan)
+    known = (*watch.judge.signals, *LATENCIES)
+    rates = [check.definition.signal for check in live_checks(watch) if check.definition.yes]
     for signal, given in rule.signals.items():
-        if signal not in known:
+        if signal not in known and not (signal in rates and given.rate is not None):
             yield [*path, "signals", signal], f"unknown signal `{signal}`; allowed: {', '.join(known)}"
         yield from _within([*path, "signals", signal, "tolerance"], "tolerance", given.tolerance, 0, 1)
+        if given.rate is not None:
+            yield from _within([*path, "signals", signal, "rate"], "rate", given.rate, 0, 1)
+            if signal not in rates:
+                yield [*path, "signals", signal, "rate"], f"`{signal}` has no live rate of harmful outcomes"
 
 
 def _slices(path: list[str], rule: DeploymentRule) -> Iterator[tuple[list[str], str]]:

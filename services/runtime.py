@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from monitor.plan import Plan
-from monitor.run import Batch
+from monitor.run import Batch, Run
 from monitor.state import State
 from monitor.step import step
 from monitor.watch import Watch, Watching
@@ -58,14 +58,17 @@ def _collector_off() -> Iterator[None]:
 
 
 class Ingestion:
-    """All sources of one process and the memory they share."""
+    """All sources of one process and the memory they share; with `only`, that of these sources and no others."""
 
-    def __init__(self, engine: Engine, plan: Plan, clock: Clock, watching: Watching = Watch) -> None:
+    def __init__(
+        self, engine: Engine, plan: Plan, clock: Clock, watching: Watching = Watch, only: Sequence[str] | None = None
+    ) -> None:
         self.engine = engine
         self.plan = plan
         self.clock = clock
         self.keep = plan.keep
         self._watching = watching
+        self._only = only
         self._state: State | None = None
 
     def read(self, source: Source, progress: Callable[[Batch], None] = lambda _: None) -> Summary:
@@ -135,23 +138,39 @@ class Ingestion:
             raise
         if self._state is not None and source.name not in self._state.watermarks:
             self.forget()  # a new source begins in the past: it may bring ids that are forgotten here, but not there
+        state = self.begin(source.name)
+        for run in source.runs(offset):
+            yield self._take(state, run)
+
+    def begin(self, source: str) -> State:
+        """The memory as it is before runs of a source are taken: restored, and with the sampling of today."""
         state = self._restored()
         with self.engine.connect() as connection:
             state.sample_by(read_epochs(connection))
-        state.watermarks.setdefault(source.name, 0)
-        for run in source.runs(offset):
-            try:
-                with _collector_off():
-                    batch = step(state, run)
-                    commit(self.engine, batch, self.keep, self.clock())
-            except BaseException as error:
-                self.forget()
-                if isinstance(error, sa.exc.DBAPIError):
-                    raise StoreError(f"cannot write to the database: {error.orig}") from None
-                raise
-            yield batch
+        state.watermarks.setdefault(source, 0)
+        return state
+
+    def take(self, run: Run, complete: Callable[[Batch], None] = lambda _: None) -> Batch:
+        """Takes one run; `complete` adds to the batch what only its source knows, before all is committed.
+
+        `FenceError`, and the memory is forgotten, if the position is not where the run begins.
+        """
+        return self._take(self.begin(run.source), run, complete)
+
+    def _take(self, state: State, run: Run, complete: Callable[[Batch], None] = lambda _: None) -> Batch:
+        try:
+            with _collector_off():
+                batch = step(state, run)
+                complete(batch)
+                commit(self.engine, batch, self.keep, self.clock())
+        except BaseException as error:
+            self.forget()
+            if isinstance(error, sa.exc.DBAPIError):
+                raise StoreError(f"cannot write to the database: {error.orig}") from None
+            raise
+        return batch
 
     def _restored(self) -> State:
         if self._state is None:
-            self._state = restore(self.engine, self.plan, self._watching)
+            self._state = restore(self.engine, self.plan, self._watching, self._only)
         return self._state

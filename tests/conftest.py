@@ -1,6 +1,7 @@
 """What tests need from this machine. A test that lacks it is skipped, and the last line counts what was.
 
-`QUANTWATCH_REQUIRE=browser,shadow` turns a missing requirement, or any other skip of such a test, into a failure.
+`QUANTWATCH_REQUIRE=browser,shadow,kafka,postgres` turns a missing requirement, or any other skip of such a test, into a
+failure.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import importlib.util
 import os
 import shutil
 from collections import Counter
-from collections.abc import Generator, Mapping
-from typing import Final
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -29,12 +31,30 @@ def chromium() -> str | None:
     return next((path for name in CHROMIUM if (path := shutil.which(name))), None)
 
 
+def kafka_lack() -> str | None:
+    """What is missing for a Kafka broker: one that runs, one that is installed, or what its jars are got with."""
+    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or shutil.which("kafka-server-start.sh"):
+        return None
+    tools = all(map(shutil.which, ("java", "mvn")))
+    return None if tools else "no Kafka (install the packages openjdk-17-jre-headless and maven)"
+
+
+def postgres_lack() -> str | None:
+    """What is missing for a PostgreSQL: a server that is given, or one that is installed."""
+    if os.environ.get("DATABASE_URL") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        return None
+    tools = all(map(shutil.which, ("postgres", "initdb")))
+    return None if tools else "no PostgreSQL (install the package postgresql)"
+
+
 def missing() -> Mapping[str, str | None]:
     """For each requirement, by its marker, what is missing; None where nothing is."""
     torch = importlib.util.find_spec("torch")
     return {
         "browser": None if chromium() else "no Chromium (install the package chromium)",
+        "postgres": postgres_lack(),
         "shadow": None if torch else "no torch (install quantwatch[shadow])",
+        "kafka": kafka_lack(),
     }
 
 
@@ -84,6 +104,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{tests} skipped because: {said}", yellow=True, bold=True)
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def either_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The test runs once on each database: `tests.support.stores.store` makes its stores there."""
+    from tests.support.stores import kept_in
+
+    with kept_in(request.param):
+        yield request.param
+
+
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The browser's executable, for tests marked `browser`."""
@@ -91,6 +120,16 @@ def chromium_path() -> str:
     if path is None:
         pytest.skip("no Chromium (install the package chromium)")
     return path
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real broker, for tests marked `kafka`."""
+    if lack := kafka_lack():
+        pytest.skip(lack)
+    from tests.support.kafka import open_kafka
+
+    yield from open_kafka(tmp_path_factory.mktemp("kafka"))
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:

@@ -123,6 +123,8 @@ def foot(api: Api, deployment: Row, verdicts: list[Row]) -> None:
         uncovered = ", ".join(map(str, verdict.get("uncovered") or ()))
         if uncovered:
             st.caption(plain.markdown(f"Too thin to judge, not part of the verdict: {uncovered}"))
+        for line in verdict.get("unwatched") or ():
+            st.caption(plain.markdown(f"Not watched against the past, {line}"))
     st.caption(plain.markdown(sentences.quarantined(api.quarantine())))
 
 

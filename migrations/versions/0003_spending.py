@@ -11,10 +11,15 @@ branch_labels = None
 depends_on = None
 
 
+def text() -> sa.Text:
+    """Text ordered by bytes."""
+    return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
 def upgrade() -> None:
     op.create_table(
         "spending",
-        sa.Column("arm", sa.Text(), nullable=False),
+        sa.Column("arm", text(), nullable=False),
         sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("tokens", sa.BigInteger(), nullable=False),
         sa.Column("micros", sa.BigInteger(), nullable=False),

@@ -84,9 +84,13 @@ class MappingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InputRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How lines that are no native records are read."""
+    """How lines that are no native records are read, and what the records of a topic are keyed by.
+
+    What lies under different keys is never seen together.
+    """
 
     mapping: MappingRule = MappingRule()
+    keyed_by: Literal["conversation", "user", "request", "none"] = "conversation"
 
 
 _QUIET: Final = re2.Options()

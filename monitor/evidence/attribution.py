@@ -5,8 +5,10 @@ load strata (shares pi of all units), and periods 0 (before) and 1 (now),
 
     L1 - L0 = sum_a pi0_a (s1_a - s0_a)        serving: what the engine adds at unchanged load,  s = L - D per stratum
             + sum_a (pi1_a - pi0_a) s1_a        load: what more units in busy strata add
-            + (D1 - R1) - (D0 - R0)             quantization; D0 = R0 where the earlier build was the reference
+            + (D1 - R1) - (D0 - R0)             quantization
             + R1 - R0                           traffic: the reference itself, replayed on both periods' units.
+
+Where the earlier build was the reference, L0 = D0 = R0 and nothing is subtracted; the total is then L1 - R0.
 
 A mix shift with constant rates per slice moves R as it moves L, and is traffic: no slice can be blamed for it.
 
@@ -31,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.errors import IntegrityError
-from monitor.evidence.bets import RATE, YES_NO, Floats, Ints, Support
+from monitor.evidence.bets import RATE, YES_NO, Floats, Ints
 from monitor.evidence.interval import bounds
 from monitor.model import Interval
 
@@ -47,14 +49,17 @@ class Period:
     """Counts of one period. Rates are (no, yes), differences (better, same, worse).
 
     `logged` and `reference` (2,); `quantization`, deployed less reference, (3,); `serving`, logged less deployed, by
-    load stratum (A, 3); `load`, all units by stratum (A,).
+    load stratum (A, 3); `load`, all units by stratum (A,). The last two differences are None where the build was the
+    reference. Where units were included unequally, each vector is that of one group after the other, with `weights`
+    (one a group, smallest inclusion probability over the group's own).
     """
 
     logged: Ints
     reference: Ints
-    quantization: Ints
-    serving: Ints
+    quantization: Ints | None
+    serving: Ints | None
     load: Ints
+    weights: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +79,49 @@ def attribute(before: Period, now: Period, tolerance: float, alpha: float) -> At
     Without units in one of a term's means, that term is unknown and `missing` says what it lacks.
     """
     for period in (before, now):
-        fits = period.load.shape == before.load.shape and period.serving.shape == (*before.load.shape, 3)
+        groups = 3 * len(before.weights)
+        fits = period.load.shape == before.load.shape and period.weights == before.weights
+        if period.serving is not None:
+            fits = fits and period.serving.shape == (*before.load.shape, groups)
         if not fits or min(int(v.min()) for v in _tables(period)) < 0:
             raise IntegrityError("a period's counts are negative or do not fit its load strata")
     each = alpha / len(CAUSES)
+    weights = before.weights
+    quantized = [(sign, p.quantization) for sign, p in ((1.0, now), (-1.0, before)) if p.quantization is not None]
     terms = {
-        "quantization": _signed(YES_NO, [(1.0, now.quantization), (-1.0, before.quantization)], each),
-        "serving": _signed(YES_NO, _serving(before, now), each),
-        "load": _signed(YES_NO, _load(before, now), each),
-        "traffic": _signed(RATE, [(1.0, now.reference), (-1.0, before.reference)], each),
+        "quantization": _signed(YES_NO, quantized, each, weights),
+        "serving": _signed(YES_NO, _serving(before, now), each, weights),
+        "load": _signed(YES_NO, _load(before, now), each, weights),
+        "traffic": _signed(RATE, [(1.0, now.reference), (-1.0, before.reference)], each, weights),
     }
-    total = _signed(RATE, [(1.0, now.logged), (-1.0, before.logged)], alpha)
+    total = _signed(RATE, [(1.0, now.logged), (-1.0, before.logged)], alpha, weights)
     named = {cause: t for cause, t in terms.items() if t.lower is not None and t.lower > tolerance}
     cause = max(named, key=lambda name: named[name].estimate or 0.0) if named else "undetermined"
     return Attribution(cause, total, terms, _shares(terms, total), _missing(terms, cause))
 
 
 def _tables(period: Period) -> tuple[Ints, ...]:
-    return (period.logged, period.reference, period.quantization, period.serving, period.load)
+    tables = (period.logged, period.reference, period.quantization, period.serving, period.load)
+    return tuple(table for table in tables if table is not None)
 
 
 def _serving(before: Period, now: Period) -> list[tuple[float, Ints]]:
     share = _share(before)
-    return [
-        (sign * w, row) for sign, p in ((1.0, now), (-1.0, before)) for w, row in zip(share, p.serving, strict=True)
-    ]
+    both = [(sign, p.serving) for sign, p in ((1.0, now), (-1.0, before)) if p.serving is not None]
+    return [(sign * w, row) for sign, rows in both for w, row in zip(share, rows, strict=True)]
 
 
 def _load(before: Period, now: Period) -> list[tuple[float, Ints]]:
-    return list(zip((_share(now) - _share(before)).tolist(), now.serving, strict=True))
+    return [] if now.serving is None else list(zip((_share(now) - _share(before)).tolist(), now.serving, strict=True))
 
 
 def _share(period: Period) -> Floats:
     return np.asarray(period.load / max(1, int(period.load.sum())), np.float64)
 
 
-def _signed(support: Support, parts: list[tuple[float, Ints]], alpha: float) -> Interval:
+def _signed(
+    support: tuple[float, ...], parts: list[tuple[float, Ints]], alpha: float, groups: tuple[float, ...]
+) -> Interval:
     """The sum of weight x mean over parts, bounds at alpha together; nothing where a part that counts has no units."""
     parts = [(weight, counts) for weight, counts in parts if weight != 0.0]
     if not parts:
@@ -118,10 +130,12 @@ def _signed(support: Support, parts: list[tuple[float, Ints]], alpha: float) -> 
     units = table.sum(axis=-1)
     if (units == 0).any():
         return Interval(None, None, None)
-    values, side = np.asarray(support, np.float64), alpha / (2 * len(parts))
-    lower, upper = bounds(support, table, side, side, low=float(values[0]))
+    values, side = np.tile(np.asarray(support, np.float64), len(groups)), alpha / (2 * len(parts))
+    scale = np.repeat(np.asarray(groups, np.float64), len(support))
+    unequal = scale if len(groups) > 1 else None
+    lower, upper = bounds(values, table, side, side, low=float(values[0]), weights=unequal)
     ends = np.sort(np.stack([weights * lower, weights * upper]), axis=0).sum(axis=1)
-    return Interval(float(weights @ (table @ values / units)), float(ends[0]), float(ends[1]))
+    return Interval(float(weights @ (table @ (scale * values) / (table @ scale))), float(ends[0]), float(ends[1]))
 
 
 def _shares(terms: Mapping[str, Interval], total: Interval) -> dict[str, float]:

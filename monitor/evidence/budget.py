@@ -10,13 +10,15 @@
   one is contained in the wrong clearing of whichever check is truly harmful (intersection-union test).
 * false pages: an expected number in a time. Each of C detectors gets C times the patience; expected false alarms add
   up without independence (see `detector`).
+  Evidence against a concurrent control pages too, and its detectors are counted among the C.
 * false tickets: an expected number in a time S at the pace of the baseline's traffic. With D live detectors, each
   alarms within the units of a time T with probability at most alpha, where
 
       alpha = 0.95 min(1/D, 1/20),    T = S D min(1/D, 1/20),
 
   so that D detectors, each starting anew after an alarm, alarm at most D alpha / (1 - alpha) <= T / S times within T
-  on average: once in S (see `cusum`).
+  on average: once in S (see `cusum`). Where the plan lets evidence against the past page, these D are counted among
+  the C detectors that page, and S is their part of that budget: page seconds x C / D.
 
 Sources: Berger, "Multiparameter hypothesis testing and acceptance sampling", Technometrics 24 (1982), theorem 1
 (intersection-union); Bonferroni; sum 1/v^2 = pi^2 / 6.
@@ -52,10 +54,11 @@ class ErrorNumbers:
     """What the evidence is held against.
 
     `fail_alpha` and `pass_alpha` are per check; `page_seconds` and `ticket_seconds` are seconds between false
-    alarms of all detectors together (`detector.log_patience` splits them).
+    alarms of all detectors together (`detector.log_patience` splits them). `pages` are all detectors that page.
     """
 
     checks: int
+    pages: int
     tickets: int
     variant: int | None
     fail_alpha: float
@@ -75,7 +78,7 @@ class ErrorNumbers:
 
     def page_level(self, block_seconds: float) -> float:
         """The log level of one paired change detector over blocks of this length."""
-        return log_patience(self.page_seconds, block_seconds, self.checks)
+        return log_patience(self.page_seconds, block_seconds, self.pages)
 
     @property
     def ticket_promise(self) -> tuple[float, float]:
@@ -89,25 +92,31 @@ def variant_share(variant: int | None) -> float:
     return 1.0 if variant is None else 6.0 / (math.pi * variant) ** 2
 
 
-def spend(rule: BudgetRule, *, checks: int, tickets: int, variant: int | None = None) -> ErrorNumbers:
+def spend(
+    rule: BudgetRule, *, checks: int, tickets: int, controls: int = 0, gates: int = 0, variant: int | None = None
+) -> ErrorNumbers:
     """The numbers for one variant.
 
     `checks` are all gating checks (slice x signal x direction) that may fail or page in this deployment; with
-    several variants served at once, count each one's. `tickets` are the live checks, likewise. `variant` is the
+    several variants served at once, count each one's. `tickets` are the live checks, likewise, and `controls` those
+    against a concurrent control, of which `gates` may fail a variant. `variant` is the
     ordinal in order of deploy for a promise over all variants still to come, None for a promise to each variant.
     PlanError where a probability is not in (0, 1).
     """
     for name, value in (("wrong_fail", rule.wrong_fail), ("wrong_pass", rule.wrong_pass)):
         if not 0.0 < value < 1.0:
             raise PlanError(f"{name} is a probability above 0 and below 1", key=name)
+    loud = tickets if rule.past == "page" else 0
+    pages, page_seconds = checks + controls + loud, 1.0 / per_second(rule.false_pages)
     return ErrorNumbers(
-        checks,
+        checks + gates,
+        pages,
         tickets,
         variant,
-        rule.wrong_fail / max(checks, 1) * variant_share(variant),
+        rule.wrong_fail / max(checks + gates, 1) * variant_share(variant),
         rule.wrong_pass,
-        1.0 / per_second(rule.false_pages),
-        1.0 / per_second(rule.tickets),
+        page_seconds,
+        page_seconds * pages / loud if loud else 1.0 / per_second(rule.tickets),
     )
 
 
@@ -120,8 +129,8 @@ def lines(rule: BudgetRule, numbers: ErrorNumbers, block_seconds: float) -> tupl
         f"{_ordinal(numbers.variant)} a check fails at e >= {fail:,.0f} (log {numbers.fail_threshold:.2f})",
         f"wrong pass: at most {rule.wrong_pass:.2%}, unsplit, as a pass needs every check to be clear: "
         f"e >= {clear:,.0f} (log {numbers.clear_threshold:.2f}) on both anchors",
-        _patience("false pages", rule.false_pages, numbers.page_seconds, numbers.checks, block_seconds),
-        _tickets(rule.tickets, numbers),
+        _patience("false pages", rule.false_pages, numbers.page_seconds, numbers.pages, block_seconds),
+        _tickets(rule, numbers),
     )
 
 
@@ -129,12 +138,18 @@ def _ordinal(variant: int | None) -> str:
     return "" if variant is None else f" and for variant number {variant} (share {variant_share(variant):.1%})"
 
 
-def _tickets(words: str, numbers: ErrorNumbers) -> str:
+def _tickets(rule: BudgetRule, numbers: ErrorNumbers) -> str:
     if not numbers.tickets:
         return "false tickets: none possible, as nothing of this kind is watched"
     alpha, seconds = numbers.ticket_promise
+    if rule.past == "page":
+        return (
+            f"pages against the past, under the declared swing: among those false pages, at the traffic of the "
+            f"period before the deploy; each of {numbers.tickets} detectors alarms falsely within "
+            f"{seconds / DAY:,.0f} days of it with probability at most {alpha:.2%}"
+        )
     return (
-        f"false tickets: at most {words} expected at the traffic of the period before the deploy; each of "
+        f"false tickets: at most {rule.tickets} expected at the traffic of the period before the deploy; each of "
         f"{numbers.tickets} detectors alarms falsely within {seconds / DAY:,.0f} days of it with probability at most "
         f"{alpha:.2%}"
     )

@@ -18,7 +18,7 @@ conversation, arms assigned without regard to the outcome); block and stratum en
 both arms, or with no yes or only yes, says nothing. The factors depend on the blocks, not on their sums alone: blocks
 must be the stored ones.
 
-`gains` fits `detector.step`, for a change that comes later.
+`gains` fits `detector.fold`, for a change that comes later.
 
 Sources: Fisher, "The logic of inductive inference", JRSS 98 (1935); Cox, "Partial likelihood", Biometrika 62 (1975),
 example 2: conditioning block by block; Turner, Ly and Grunwald, "Generic e-variables for exact sequential k-sample
@@ -47,18 +47,35 @@ def gains(
     units: npt.ArrayLike,
     control_yes: npt.ArrayLike,
     control_units: npt.ArrayLike,
-    ratio: float = 1.0,
+    ratio: float | Floats = 1.0,
 ) -> Floats:
     """Log factors of blocks, shape (24, ...), for counts of shape (...); `ratio` is rho_0, the odds that are tolerated.
 
+    It is one number or one a block, fixed by what came before the block; where it is infinite, the block says nothing.
     IntegrityError for a negative count or more yes than units.
     """
     counts = np.broadcast_arrays(*(np.asarray(c, np.int64) for c in (yes, units, control_yes, control_units)))
     k, n, k0, n0 = (np.ascontiguousarray(c).reshape(-1) for c in counts)
     if (k < 0).any() or (k0 < 0).any() or (k > n).any() or (k0 > n0).any():
         raise IntegrityError("a block has a negative count or more yes than units")
-    logs = np.concatenate([[math.log(ratio)], np.log(ratio * ODDS)])
-    return _gains(k, n, k0, n0, logs).reshape(ODDS.size, *counts[0].shape)
+    tolerated = np.ascontiguousarray(np.broadcast_to(np.log(ratio), counts[0].shape)).reshape(-1)
+    odds = np.concatenate([[0.0], np.log(ODDS)])
+    return _gains(k, n, k0, n0, odds, tolerated).reshape(ODDS.size, *counts[0].shape)
+
+
+def tolerated_odds(control_yes: npt.ArrayLike, control_units: npt.ArrayLike, tolerance: float) -> Floats:
+    """The rho_0 of each block (..., T) that a tolerated difference of rates comes to at the control's rate before it.
+
+    With p the control's rate in all earlier blocks, rho_0 = odds(p + tolerance) / odds(p): known before the block, as
+    it must be. Infinite where p + tolerance leaves no room, and in the first block.
+    """
+    yes, units = np.asarray(control_yes, np.float64), np.asarray(control_units, np.float64)
+    before = [np.cumsum(counts, axis=-1) - counts for counts in (yes, units)]
+    rate = (before[0] + 0.5) / (before[1] + 1.0)
+    worse = rate + tolerance
+    room = (worse < 1.0) & (before[1] > 0)
+    worse = np.where(room, worse, 0.5)
+    return np.where(room, worse / (1.0 - worse) * (1.0 - rate) / rate, np.inf)
 
 
 def log_evidence(
@@ -66,7 +83,7 @@ def log_evidence(
     units: npt.ArrayLike,
     control_yes: npt.ArrayLike,
     control_units: npt.ArrayLike,
-    ratio: float = 1.0,
+    ratio: float | Floats = 1.0,
 ) -> Floats:
     """Log evidence after each block: counts (T, ...) in time order, the answer likewise. Strata are blocks, too."""
     total = np.add.accumulate(gains(yes, units, control_yes, control_units, ratio), axis=1)
@@ -80,14 +97,16 @@ def mixed(total: Floats) -> Floats:
 
 
 @njit(cache=True)
-def _gains(k: Ints, n: Ints, k0: Ints, n0: Ints, logs: Floats) -> Floats:
-    found = np.zeros((logs.size - 1, k.size))
-    sums = np.zeros(logs.size)
+def _gains(k: Ints, n: Ints, k0: Ints, n0: Ints, odds: Floats, tolerated: Floats) -> Floats:
+    found = np.zeros((odds.size - 1, k.size))
+    logs, sums = np.zeros(odds.size), np.zeros(odds.size)
     for b in range(k.size):
         both = k[b] + k0[b]
         least, most = max(0, both - n0[b]), min(both, n[b])
-        if least == most:
+        if least == most or not math.isfinite(tolerated[b]):
             continue
+        for r in range(odds.size):
+            logs[r] = odds[r] + tolerated[b]
         # Relative chances of j yes here, from the largest odds' mode outwards would under- or overflow only where
         # a block has thousands of yes: so they are kept relative to the running largest.
         for r in range(logs.size):

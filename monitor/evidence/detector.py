@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from monitor.evidence.bets import LOG_WEIGHTS, SHARES, Counts, Floats, Ints, Support, log_mixture, log_wealth
 
@@ -47,9 +48,9 @@ class DetectorState:
     blocks: Ints
 
 
-def fresh(batch: tuple[int, ...] = ()) -> DetectorState:
+def fresh(batch: tuple[int, ...] = (), bets: int = SHARES.size) -> DetectorState:
     """The state before any block, for a batch of checks of this shape."""
-    shape = (SHARES.size, *batch)
+    shape = (bets, *batch)
     return DetectorState(
         np.full(shape, -np.inf),
         np.zeros(shape),
@@ -81,6 +82,29 @@ def update(
         np.where(seen & anew, block, state.start),
         state.blocks + seen,
     )
+
+
+def fold(state: DetectorState, gains: Floats, seen: Ints, blocks: Ints) -> DetectorState:
+    """The state of one check (batch ()) after blocks (T,), from log factors (K, T) of any K bets; compiled.
+
+    `seen` is 0 for blocks without units. Going on from a state equals starting anew, bit for bit.
+    """
+    log_m, run, start = state.log_m.copy(), state.run.copy(), state.start.copy()
+    _folded(np.ascontiguousarray(gains.T), seen, blocks, log_m, run, start)
+    return DetectorState(log_m, run, start, state.blocks + np.int64((seen > 0).sum()))
+
+
+@njit(cache=True)
+def _folded(gains: Floats, seen: Ints, blocks: Ints, log_m: Floats, run: Floats, start: Ints) -> None:
+    for t in range(blocks.size):
+        if seen[t] == 0:
+            continue
+        for k in range(log_m.size):
+            above = max(log_m[k], 0.0)
+            log_m[k] = above + math.log(math.exp(log_m[k] - above) + math.exp(-above)) + gains[t, k]
+            if run[k] <= 0.0:
+                start[k] = blocks[t]
+            run[k] = max(run[k], 0.0) + gains[t, k]
 
 
 def log_value(state: DetectorState) -> Floats:

@@ -30,6 +30,7 @@ from functools import lru_cache
 import numpy as np
 
 from monitor.errors import IntegrityError
+from monitor.evidence import levels
 from monitor.evidence.baseline import TOO_SHORT
 from monitor.evidence.bets import Floats
 from monitor.evidence.levels import SPENT, Bank, bank, known_rate
@@ -44,16 +45,20 @@ SLICES = np.concatenate([[-1.0], np.arange(-0.75, 4.3, 0.25)])
 """Ends of the posterior's slices, in standard normal scores; the last slice counts as an alarm."""
 
 LEAST = 200
+NO_BASELINE = "baseline too short: what its rate may be leaves no room for this promise"
 
 
 @lru_cache(maxsize=8192)
 def averaged(yes: int, units: int, horizon: int, alpha: float) -> Bank:
     """The bank that alarms falsely within `horizon` live units with probability at most alpha, averaged as above.
 
-    IntegrityError if yes > units; ValueError for a baseline of fewer than 200 units.
+    IntegrityError if yes > units; ValueError for a baseline of fewer than 200 units, or of too few for the promise.
     """
     _checked(yes, units)
+    middle = _middle(yes, units)
     rates, masses, rest = _slices(yes + PRIOR[0], units - yes + PRIOR[1])
+    if rest + _surely(middle, rates, masses, horizon) > SPENT * alpha:
+        raise ValueError(NO_BASELINE)
 
     def law(parts: Sequence[Part], every: int) -> float:
         return rest + math.fsum(
@@ -66,7 +71,23 @@ def averaged(yes: int, units: int, horizon: int, alpha: float) -> Bank:
             mass * alone(parts[0], yes_chances(every, rate), steps) for rate, mass in zip(rates, masses, strict=True)
         )
 
-    return bank((yes + PRIOR[0]) / (units + sum(PRIOR)), SPENT * alpha, law, single, ODDS, STEP)
+    return bank(middle, SPENT * alpha, law, single, ODDS, STEP)
+
+
+def laid_out(yes: int, units: int) -> Bank:
+    """The bank of `averaged` before its levels are placed: enough to fold, and cheap."""
+    return levels.laid_out(_middle(yes, units), ODDS, STEP)
+
+
+def _surely(middle: float, rates: Sequence[float], masses: Sequence[float], horizon: int) -> float:
+    """How likely the rate is one at which the score climbs beyond any level within the horizon."""
+    every, ((up, down, unit),) = levels.lattice(middle, ODDS, STEP)
+    climbs = [(up * rate - down / every) * unit * horizon for rate in rates]
+    return math.fsum(mass for climb, mass in zip(climbs, masses, strict=True) if climb > 2.0 * levels.LAST)
+
+
+def _middle(yes: int, units: int) -> float:
+    return (yes + PRIOR[0]) / (units + sum(PRIOR))
 
 
 def worst_case(yes: int, units: int, horizon: int, alpha: float, *, share: float = 0.3) -> Bank:

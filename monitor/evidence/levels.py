@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -26,8 +26,16 @@ from monitor.evidence.runlength import Part, alone, false_alarm, yes_chances
 ODDS = (1.5, 2.1, 3.3)
 """The rises that the components are best at; between 1.3 and 5 times none is far."""
 
-STEP, TALLEST = 0.1, 40.0
-"""Lattice step in nats, about, and the height at which the search for a level gives up."""
+STEP, FINEST = 0.1, 64
+"""Lattice step in nats, about, and how many finer ones are tried: rates near 1 need a dozen."""
+
+FIRST, LAST, TALLEST = 20.0, 120.0, 4_096
+"""Height in nats at which the search for a level begins, and that, or the number of steps, at which it gives up."""
+
+HIGHEST = 0.95
+"""No bank is made for a higher rate: nearly every unit is a yes, and scores hardly fall."""
+
+NO_LEVEL = "no level keeps this promise: the horizon is too long, or the rate too high"
 
 SPENT = 0.9
 """The part of a promised alpha that levels are placed at."""
@@ -62,7 +70,7 @@ def lattice(rate: float, odds: Sequence[float] = ODDS, step: float = STEP) -> tu
     for rho, fall in zip(odds, falls, strict=True):
         room = (fall / (rate * math.log(rho)) - 1.0) / 3.0
         least = max(1, round(fall * every / step))
-        tries = [(down, math.log(rho) * down / (fall * every)) for down in range(least, 4 * least + 4)]
+        tries = [(down, math.log(rho) * down / (fall * every)) for down in range(least, least + FINEST)]
         down, up = next((t for t in tries if abs(round(t[1]) / t[1] - 1.0) <= room), tries[-1])
         parts.append((round(up), down, fall * every / down))
     return every, parts
@@ -75,6 +83,9 @@ def bank(rate: float, alpha: float, law: Law, single: Law, odds: Sequence[float]
     where no level is high enough.
     """
     every, parts = lattice(rate, odds, step)
+    law, single = _once(law), _once(single)
+    if rate > HIGHEST:
+        raise ValueError(NO_LEVEL)
 
     def placed(each: float) -> list[Part]:
         return [(up, down, _level(up, down, every, unit, each, single)) for up, down, unit in parts]
@@ -96,6 +107,12 @@ def bank(rate: float, alpha: float, law: Law, single: Law, odds: Sequence[float]
     return _bank(every, _lowered(chosen, every, alpha, law), [unit for _, _, unit in parts])
 
 
+def _once(law: Law) -> Law:
+    """The same law; the search asks for the same levels again and again, and each is computed once."""
+    known = cache(lambda parts, every: law(parts, every))
+    return lambda parts, every: known(tuple(parts), every)
+
+
 def laid_out(rate: float, odds: Sequence[float] = ODDS, step: float = STEP) -> Bank:
     """The bank for this base rate before its levels are placed (all 0): enough to `fold`, and cheap."""
     every, parts = lattice(rate, odds, step)
@@ -113,9 +130,11 @@ def _lowered(parts: list[Part], every: int, alpha: float, law: Law) -> list[Part
 
 def _level(up: int, down: int, every: int, unit: float, chance: float, single: Law) -> int:
     """The least level at which one component alarms with at most this chance."""
-    low, high = up, math.ceil(TALLEST / unit)
-    if single([(up, down, high)], every) > chance:
-        raise ValueError("no level keeps this promise: the horizon is too long, or the rate too high")
+    low, high, tallest = up, max(up, math.ceil(FIRST / unit)), min(TALLEST, math.ceil(LAST / unit))
+    while single([(up, down, high)], every) > chance:
+        if high >= tallest:
+            raise ValueError(NO_LEVEL)
+        low, high = high + 1, min(2 * high, tallest)
     while low < high:
         middle = (low + high) // 2
         if single([(up, down, middle)], every) <= chance:

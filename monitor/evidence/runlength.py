@@ -32,6 +32,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -47,12 +48,17 @@ SURE, DUST = 1e-6, 1e-22
 FEW, MANY = 0.005, 3.0
 """Where the sum over components is this small or large, it is the bound: alarms together are not worth the search."""
 
+STATES, HALF = 12_000, 0.5
+"""Nor where two components have more states than this together (rates above 15 %, or promises of many millions of
+units), or where most units are a yes: scores fall slowly there, and a settled rate is far ahead."""
+
 
 def false_alarm(parts: Sequence[Part], every: int, rate: float, units: int) -> float:
     """The bound above for a bank of these parts on a clock of `every`, within `units` units; at most 1."""
     chances, steps = yes_chances(every, rate), -(-units // every)
     union = math.fsum(alone(part, chances, steps) for part in parts)
-    if len(parts) == 1 or union < FEW or union > MANY:
+    large = rate > HALF or max((a[2] * b[2] for a, b in itertools.pairwise(parts)), default=0) > STATES
+    if len(parts) == 1 or large or union < FEW or union > MANY:
         return min(1.0, union)
     tails = _tails(chances)
     pairs = sum(_both(*left, *right, chances, tails, steps) for left, right in itertools.pairwise(parts))
@@ -68,14 +74,21 @@ def _tails(chances: Floats) -> Floats:
     return np.asarray(np.cumsum(chances[::-1])[::-1].copy(), np.float64)
 
 
+@lru_cache(maxsize=1024)
 def yes_chances(every: int, rate: float) -> Floats:
-    """The chances of 0, 1, … yes among `every` units, cut where the tail is below 1e-13, which the last one holds."""
-    k = np.arange(every + 1)
-    ways = np.array([math.lgamma(every + 1) - math.lgamma(j + 1) - math.lgamma(every - j + 1) for j in k.tolist()])
-    mass = np.exp(ways + k * math.log(rate) + (every - k) * math.log1p(-rate))
+    """The chances of 0, 1, … yes among `every` units, cut where the tail is below 1e-13, which the last one holds.
+
+    As many are computed as may matter, however many units there are: by Bernstein's inequality less than 1e-15 lies
+    beyond mean + 10 sqrt(mean) + 60.
+    """
+    mean = every * rate
+    k = np.arange(min(every, math.ceil(mean + 10.0 * math.sqrt(mean) + 60.0)))
+    ratios = np.log((every - k) / (k + 1.0)) + (math.log(rate) - math.log1p(-rate))
+    mass = np.exp(every * math.log1p(-rate) + np.concatenate([[0.0], np.cumsum(ratios)]))
     beyond = np.cumsum(mass[::-1])[::-1]
     kept = mass[: int((beyond > TAIL).sum())].copy()
     kept[-1] += max(0.0, 1.0 - kept.sum())
+    kept.setflags(write=False)  # it is remembered
     return np.asarray(kept, np.float64)
 
 

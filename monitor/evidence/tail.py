@@ -34,14 +34,22 @@ def edges(control: Counts, p: float, least: int = LEAST) -> Ints:
     return np.where(total >= least, found, -1)
 
 
-def log_evidence(here: Counts, control: Counts, p: float, *, shift: int = 0, least: int = LEAST) -> Floats:
-    """Log evidence after each block, (T,), from counts (T, S, B) of both arms in time order."""
+def beyond(here: Counts, control: Counts, p: float, *, shift: int = 0, least: int = LEAST) -> Ints:
+    """Yes and units here, then of the control, by block and stratum, (T, S, 4), from counts (T, S, B) of both arms.
+
+    A yes is a value beyond the edge, here beyond the moved one. Nothing is counted where there is no edge yet.
+    """
     arms = [np.asarray(here, np.int64), np.asarray(control, np.int64)]
     edge = edges(arms[1], p, least)
     counts = []
     for table, moved in zip(arms, (edge + shift, edge), strict=True):
         bins = np.arange(table.shape[-1])
         counts += [np.where(bins > moved[..., None], table, 0).sum(axis=-1), table.sum(axis=-1)]
-    heard = (edge >= 0).astype(np.int64)
-    each = gains(*(count * heard for count in counts)).sum(axis=-1)
+    return np.stack(counts, axis=-1) * (edge >= 0)[..., None]
+
+
+def log_evidence(here: Counts, control: Counts, p: float, *, shift: int = 0, least: int = LEAST) -> Floats:
+    """Log evidence after each block, (T,), from counts (T, S, B) of both arms in time order."""
+    counts = beyond(here, control, p, shift=shift, least=least)
+    each = gains(*np.moveaxis(counts, -1, 0)).sum(axis=-1)
     return mixed(np.add.accumulate(each, axis=1))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.assess import budget
 from monitor.checks import declared_levels
 from monitor.evidence.check import Bar
 from monitor.evidence.rehearsal import Draws
@@ -19,6 +18,7 @@ from monitor.forecast.meeting import Meeting, meet
 from monitor.forecast.traffic import Traffic, inside, pairs_of, shares
 from monitor.forecast.waits import Pace, Wait, wait
 from monitor.gate import CheckKey, gating_checks
+from monitor.news import budget
 from monitor.sampling import LEVEL, Sampler
 from monitor.slices import ALL
 from monitor.watch import Group, Watch

@@ -60,11 +60,6 @@ class RefusalWeights:
         table[slots] = values
         return cls(table, np.ascontiguousarray(limits, dtype=np.int64))
 
-    def slots(self) -> NDArray[np.int32]:
-        """What `classify` reads: both weights of a slot in one number, and room beside it."""
-        declines, in_full = self.table.astype(np.int32).T
-        return np.stack(((declines << 16) | (in_full & 0xFFFF), np.zeros_like(declines)), axis=1)
-
     @property
     def content(self) -> bytes:
         """Every byte that decides an outcome, for the definition's digest."""
@@ -79,7 +74,6 @@ class Refusal:
 
     def __init__(self, weights: RefusalWeights | None = None) -> None:
         self.weights = RefusalWeights.load() if weights is None else weights
-        self._slots, self._last = self.weights.slots(), np.zeros(1, dtype=np.int32)
         bare = Definition(
             signal="refusal", family="refusal", cells=CELLS, yes=("partial", "full"), no=("none",), version=1
         )
@@ -105,7 +99,7 @@ class Refusal:
 
     def _classified(self, buffer: Bytes, offsets: Offsets) -> Cells:
         cells = np.empty(len(offsets) - 1, dtype=np.int16)
-        classify(buffer, offsets, CAP, _DOWN, self._slots, self._last, self.weights.limits, cells)
+        classify(buffer, offsets, CAP, _DOWN, self.weights.table, self.weights.limits, cells)
         return cells
 
     def _cells(self, texts: Sequence[str], packed: tuple[Bytes, Offsets], outputs: Sequence[Output | None]) -> Cells:
@@ -129,5 +123,5 @@ def slots(texts: Iterable[str]) -> tuple[Offsets, Offsets]:
     buffer, offsets = pack(list(texts), CAP)
     starts = np.zeros(len(offsets), dtype=np.int64)
     found = np.empty(2 * len(buffer) + MOST, dtype=np.int64)
-    collect(buffer, offsets, CAP, _DOWN, 1 << BITS, starts, found)
+    collect(buffer, offsets, CAP, _DOWN, starts, found)
     return starts, found[: starts[-1]]

@@ -28,7 +28,7 @@ BASIS = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x9E3779B97F4A7C15)
 U16, U29, U31, U32, U33, U40, U48, U58 = (np.uint64(n) for n in (16, 29, 31, 32, 33, 40, 48, 58))
 LOW16 = np.uint64(0xFFFF)
-STAMPS = 2**31 - 1
+SLOT_BITS = 32
 
 BINS = 64
 WORDS, NUMBERS, MINS = 4, 5, 6
@@ -124,19 +124,27 @@ def word_hashes(buffer: Bytes, start: int, stop: int, out: Hashes) -> int:
 
 
 @njit(cache=True)
+def _is_new(seen: Offsets, text: int, slot: np.int64) -> bool:
+    """Whether a slot did not come in this text yet; from now on it did. `seen` is a hash table for one text."""
+    mask = len(seen) - 1
+    entry = (text << SLOT_BITS) | slot
+    at = slot & mask
+    while seen[at] >> SLOT_BITS == text:
+        if seen[at] == entry:
+            return False
+        at = (at + 1) & mask
+    seen[at] = entry
+    return True
+
+
+@njit(cache=True)
 def features(
-    buffer: Bytes,
-    start: int,
-    stop: int,
-    down: np.uint64,
-    words: Hashes,
-    slots: NDArray[np.int32],
-    stamp: int,
-    out: Offsets,
+    buffer: Bytes, start: int, stop: int, down: np.uint64, words: Hashes, seen: Offsets, text: int, out: Offsets
 ) -> int:
     """Write the slot of each different word and pair of neighbours once to `out`; returns how many.
 
-    A slot is a hash shifted `down`; the second column of `slots` holds `stamp` where this text had it already.
+    A slot is a hash shifted `down`. `seen` has a power of two of entries, twice as many as there may be features, and
+    `text` is a number above those it was used for before.
     """
     count = word_hashes(buffer, start, stop, words)
     found = 0
@@ -144,14 +152,12 @@ def features(
     for at in range(count):
         word = words[at]
         slot = np.int64(word >> down)
-        if slots[slot, 1] != stamp:
-            slots[slot, 1] = stamp
+        if _is_new(seen, text, slot):
             out[found] = slot
             found += 1
         if at > 0:
             slot = np.int64((((before << U31) ^ (before >> U33) ^ word) * PRIME) >> down)
-            if slots[slot, 1] != stamp:
-                slots[slot, 1] = stamp
+            if _is_new(seen, text, slot):
                 out[found] = slot
                 found += 1
         before = word
@@ -164,32 +170,21 @@ def classify(
     offsets: Offsets,
     most: int,
     down: np.uint64,
-    slots: NDArray[np.int32],
-    last: NDArray[np.int32],
+    table: NDArray[np.int16],
     limits: Offsets,
     cells: NDArray[np.int16],
 ) -> None:
-    """Write 0, 1 or 2 for each text: neither sum over its limit, the first only, both; `most` bytes of it are read.
-
-    The first column of `slots` holds a slot's two weights (16 bits each), the second is scratch: stamps up to
-    `last[0]`. Weight and stamp lie side by side because fetching them is most of the work. It is safe from several
-    threads: the interpreter's lock is held throughout.
-    """
+    """Write 0, 1 or 2 for each text: neither sum over its limit, the first only, both; `most` bytes of it are read."""
     words = np.empty(most + 1, dtype=np.uint64)
     found = np.empty(2 * most + 2, dtype=np.int64)
-    rows = len(offsets) - 1
-    if last[0] > STAMPS - rows:
-        slots[:, 1] = 0
-        last[0] = 0
-    for row in range(rows):
+    seen = np.zeros(_room(2 * most + 2), dtype=np.int64)
+    for row in range(len(offsets) - 1):
         stop = min(offsets[row + 1], offsets[row] + most)
-        last[0] += 1
-        count = features(buffer, offsets[row], stop, down, words, slots, last[0], found)
-        first, second = np.int64(0), np.int64(0)
+        count = features(buffer, offsets[row], stop, down, words, seen, row + 1, found)
+        first, second = 0, 0
         for at in range(count):
-            weights = slots[found[at], 0]
-            first += np.int64(weights >> 16)
-            second += np.int64(np.int16(weights & 0xFFFF))
+            first += table[found[at], 0]
+            second += table[found[at], 1]
         if first <= limits[0, count]:
             cells[row] = 0
         else:
@@ -197,16 +192,23 @@ def classify(
 
 
 @njit(cache=True)
-def collect(
-    buffer: Bytes, offsets: Offsets, most: int, down: np.uint64, size: int, starts: Offsets, found: Offsets
-) -> None:
+def collect(buffer: Bytes, offsets: Offsets, most: int, down: np.uint64, starts: Offsets, found: Offsets) -> None:
     """Write the features of all texts one after the other, and where those of each begin."""
     words = np.empty(most + 1, dtype=np.uint64)
-    slots = np.zeros((size, 2), dtype=np.int32)
+    seen = np.zeros(_room(2 * most + 2), dtype=np.int64)
     for row in range(len(offsets) - 1):
         room = found[starts[row] :]
-        count = features(buffer, offsets[row], offsets[row + 1], down, words, slots, row + 1, room)
+        count = features(buffer, offsets[row], offsets[row + 1], down, words, seen, row + 1, room)
         starts[row + 1] = starts[row] + count
+
+
+@njit(cache=True)
+def _room(entries: int) -> int:
+    """The power of two that is at least twice as many: small enough for the processor's nearest cache."""
+    size = 1
+    while size < 2 * entries:
+        size *= 2
+    return size
 
 
 @njit(cache=True)

@@ -19,6 +19,7 @@ from services.api import (
     events,
     health,
     looks,
+    metrics,
     pairs,
     quarantine,
     reply,
@@ -29,15 +30,23 @@ from services.api import (
 from services.api.auth import Bearer
 from services.api.context import Context
 
-ROUTERS = (alerts, coverage, deployments, events, health, looks, pairs, quarantine, series, silences, verdict)
+ROUTERS = (alerts, coverage, deployments, events, health, looks, metrics, pairs, quarantine, series, silences, verdict)
 
 
 def create_app(
-    engine: Engine, plan: Plan, *, token: str | None = None, clock: Callable[[], float] = time.time
+    engine: Engine,
+    plan: Plan,
+    *,
+    token: str | None = None,
+    clock: Callable[[], float] = time.time,
+    stuck: Callable[[], str | None] = lambda: None,
 ) -> FastAPI:
-    """An application over one database and one plan; `clock` gives seconds since the epoch."""
+    """An application over one database and one plan; `clock` gives seconds since the epoch.
+
+    `stuck` says what beside it in this process does not go on, None while all does.
+    """
     app = FastAPI(title="quantwatch", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.state.context = Context(engine, plan, clock)
+    app.state.context = Context(engine, plan, clock, stuck)
     for module in ROUTERS:
         app.include_router(module.router)
     app.add_exception_handler(reply.Problem, reply.on_problem)

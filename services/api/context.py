@@ -22,10 +22,17 @@ Time = Annotated[float | None, Query(ge=0, le=LATEST, allow_inf_nan=False)]
 class Context:
     """Belongs to one application; safe to share between its threads."""
 
-    def __init__(self, engine: Engine, plan: Plan, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        clock: Callable[[], float],
+        stuck: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self.engine = engine
         self.plan = plan
         self.clock = clock
+        self.stuck = stuck
         self.layouts = Layouts()
         self.signals = cache(self._signals)
 

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.api.context import Shared
+from services.api.context import Context, Shared
 from services.api.reply import RETRY_SECONDS, reply
 from services.store import gaps
 from services.store.outbox import dead_letters
-from services.store.tables import position
+from services.store.tables import evaluation, position
 
 router = APIRouter()
 
 
 @router.get("/v1/health/live")
-async def live() -> Response:
-    """The process answers; needs no token and no database."""
-    return reply({"live": True})
+async def live(context: Shared) -> Response:
+    """The process answers, and what it does goes on; needs no token and no database."""
+    stuck = context.stuck()
+    return reply({"live": True}) if stuck is None else reply({"live": False, "reason": stuck}, 503)
 
 
 @router.get("/v1/health/ready")
 def ready(context: Shared) -> Response:
     """The database answers and has our tables."""
     try:
-        with context.engine.connect() as connection:
-            sources = connection.scalar(sa.select(sa.func.count()).select_from(position)) or 0
-            dead = dead_letters(connection)
-            missing = gaps.count(connection)
+        return reply(_standing(context))
     except SQLAlchemyError:
         return reply({"ready": False, "reason": "the store is unavailable"}, 503, {"retry-after": RETRY_SECONDS})
-    return reply({"ready": True, "sources": sources, "dead_letters": dead, "gaps": missing})
+
+
+def _standing(context: Context) -> dict[str, Any]:
+    with context.engine.connect() as connection:
+        evaluated = connection.scalar(sa.select(sa.func.max(evaluation.c.at)))
+        return {
+            "ready": True,
+            "sources": connection.scalar(sa.select(sa.func.count()).select_from(position)) or 0,
+            "dead_letters": dead_letters(connection),
+            "gaps": gaps.count(connection),
+            "evaluated": None if evaluated is None else evaluated / 1000,
+        }

@@ -6,10 +6,11 @@ import click
 import sqlalchemy as sa
 
 from monitor.facts import decode_layout, unpack_counts
-from services.commands.options import clock, db_option, json_option, plan_option, print_json
+from services.commands.options import db_option, json_option, plan_option, print_json
 from services.evaluate import Evaluator
 from services.planfile import read_plan
 from services.store import tables as t
+from services.store.clock import clock_of
 from services.store.engine import open_engine, upgrade
 
 
@@ -42,7 +43,7 @@ def command(
     engine = open_engine(db)
     upgrade(engine)
     if seal:
-        Evaluator(engine, read_plan(plan_file), clock).look(everything=True)
+        Evaluator(engine, read_plan(plan_file), clock_of(engine)).look(everything=True)
     given = {
         "deployment": deployment,
         "variant": variant,

@@ -27,6 +27,13 @@ def db_option(command: F) -> F:
     return click.option("--db", "db", metavar="URL", default=lambda: settings().db, help="Database URL.")(command)
 
 
+def health_option(command: F) -> F:
+    """`--health HOST:PORT` for processes without an API."""
+    return click.option(
+        "--health", "health", metavar="HOST:PORT", help="Answer /v1/health/live, /v1/health/ready and /metrics there."
+    )(command)
+
+
 def json_option(command: F) -> F:
     """`--json` for machines."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(command)

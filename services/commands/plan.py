@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from monitor.assess import budget
 from monitor.evidence.budget import lines
 from monitor.gate import gating_checks
+from monitor.news import budget
 from monitor.plan import Plan
 from monitor.watch import Watch
 from services.commands import forecast
@@ -57,6 +57,9 @@ def _describe(name: str, plan: Plan) -> None:
     gates = sorted({signal for _, signal, _ in gating_checks(watch)})
     tolerances = ", ".join(f"{signal} (tolerance {watch.signal_rule(signal).tolerance:g})" for signal in gates)
     click.echo(f"  gating signals: {tolerances}")
+    for variant, rule in watch.rule.variants.items():
+        if rule.control is not None:
+            click.echo(f"  {variant} is held against {rule.control}, which serves beside it")
     for line in lines(watch.rule.budget, budget(watch), watch.width / 1000):
         click.echo(f"  {line}")
     if plan.text == "none" and watch.rule.reference:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +15,14 @@ import click
 from sqlalchemy.engine import Connection, Engine
 
 from services.bootstrap import shadow_worker
-from services.commands.options import clock, db_option, plan_option
+from services.commands.options import db_option, health_option, plan_option
 from services.commands.stopping import stop_on_signals
+from services.healthserver import HealthServer
+from services.logs import set_up
 from services.planfile import read_plan
+from services.ports import Clock
+from services.settings import settings
+from services.store.clock import clock_of
 from services.store.engine import open_engine, upgrade
 from services.store.queries import replays_failed, replays_waiting
 
@@ -24,29 +31,54 @@ _WAITS = "an engine does not answer, a day's limit is spent, or another worker h
 
 @click.command("shadow")
 @click.option("--until-empty", is_flag=True, help="End once no unit waits any more, and say how many were replayed.")
+@health_option
 @plan_option
 @db_option
-def command(until_empty: bool, plan_file: str | None, db: str) -> None:
+def command(until_empty: bool, health: str | None, plan_file: str | None, db: str) -> None:
     """Replay what was sampled, through the reference and the deployed build, until stopped.
 
-    May be killed at any moment: what it held is leased again. `quantwatch up` starts one by itself.
+    May be killed at any moment: what it held is leased again. Several share the queue. `quantwatch up` starts one.
 
     \b
-    quantwatch shadow --plan quantwatch.yaml --db sqlite:///quantwatch.db
+    quantwatch shadow --plan quantwatch.yaml --db postgresql://quantwatch@db/quantwatch
     quantwatch shadow --until-empty
     """
     plan = read_plan(plan_file)
+    set_up(settings().json_logs)
     engine = open_engine(db)
     upgrade(engine)
     base = Path(plan_file).parent if plan_file else Path()
-    worker = shadow_worker(engine, plan, clock, base, name=f"shadow-{os.getpid()}")
+    clock = clock_of(engine)
+    worker = shadow_worker(engine, plan, clock, base, name=f"shadow-{socket.gethostname()}-{os.getpid()}")
     stop = threading.Event()
     stop_on_signals(stop)
     if not until_empty:
-        worker.run(stop)
+        with _healthy(health, engine, clock, worker.lease) as after:
+            worker.run(stop, after)
         return
     with _counted(engine, stop) as after:
         worker.run(stop, after)
+
+
+@contextmanager
+def _healthy(health: str | None, engine: Engine, clock: Clock, lease: float) -> Iterator[Callable[[bool], None]]:
+    """Answers for health meanwhile: stuck is who has been at one batch for longer than it may hold it."""
+    ended = time.monotonic()
+
+    def after(_: bool) -> None:
+        nonlocal ended
+        ended = time.monotonic()
+
+    def stuck() -> str | None:
+        seconds = time.monotonic() - ended
+        return f"it has been at one batch for {seconds:.0f} s" if seconds > 2 * lease else None
+
+    server = HealthServer(health, engine, clock, stuck) if health else None
+    try:
+        yield after
+    finally:
+        if server is not None:
+            server.close()
 
 
 @contextmanager

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import sys
 from pathlib import Path
 
 import click
 
 from monitor.plan import Plan
-from services.commands.options import clock, db_option, plan_option
+from services.commands.kafka_options import feedback_option
+from services.commands.options import db_option, plan_option
 from services.commands.stopping import stop_on_signals
 from services.errors import ServiceError, UsageError
 from services.ingest.folder import folders
+from services.logs import set_up
 from services.planfile import DEFAULT_FILE, read_plan
 from services.settings import settings
+from services.store.clock import clock_of
 from services.store.engine import open_engine, upgrade
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -23,6 +25,9 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 @click.command("up")
 @click.option("--tail", "logs", multiple=True, metavar="PATH", help="Logs to follow; may be given again.")
+@click.option("--kafka", metavar="HOST:PORT", help="Take the requests of a topic of this Kafka, too.")
+@click.option("--requests", metavar="TOPIC", default="llm-requests", show_default=True, help="Topic of requests.")
+@feedback_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another address needs QUANTWATCH_TOKEN.")
 @click.option("--port", default=8321, show_default=True, help="Port of the API.")
 @click.option("--dashboard-port", default=8501, show_default=True, help="Port of the dashboard; 0 for none.")
@@ -31,6 +36,9 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 @db_option
 def command(
     logs: tuple[str, ...],
+    kafka: str | None,
+    requests: str,
+    feedback: str | None,
     host: str,
     port: int,
     dashboard_port: int,
@@ -38,11 +46,12 @@ def command(
     plan_file: str | None,
     db: str,
 ) -> None:
-    """Run intake, evaluator, API, alerts, shadow worker and dashboard, until stopped.
+    """Run intake, evaluator, API, alerts, shadow worker, stream worker and dashboard, until stopped.
 
     \b
     quantwatch up --plan quantwatch.yaml --tail /var/log/llm
     quantwatch up --tail /var/log/llm/requests.jsonl --tail '/srv/llm/chat-*.json'
+    quantwatch up --kafka kafka:9092 --requests llm-requests --db postgresql://quantwatch@db/quantwatch
     QUANTWATCH_TOKEN=... quantwatch up --host 0.0.0.0
 
     PATH is a folder, a file or a pattern. Of a folder all *.jsonl, *.ndjson and *.log files are followed, not the
@@ -52,14 +61,18 @@ def command(
 
     if host not in _LOCAL and not settings().token:
         raise UsageError(f"--host {host} is not local: set QUANTWATCH_TOKEN first")
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    set_up(settings().json_logs)
     plan = read_plan(plan_file)
     follow = folders(logs)
     engine = open_engine(db)
     upgrade(engine)
-    service = Embedded(engine, plan, clock, follow, settings().token, Address(host, port))
+    service = Embedded(engine, plan, clock_of(engine), follow, settings().token, Address(host, port))
     plan_path = Path(plan_file or DEFAULT_FILE) if not plan.open else None
     beside = [Beside(command_line("shadow", plan_path, db))] if shadow and _has_arms(plan) else []
+    if kafka:
+        topics = ["--kafka", kafka, "--requests", requests, *(["--feedback", feedback] if feedback else [])]
+        beside.append(Beside([*command_line("stream", plan_path, db), *topics]))
+        click.echo(f"takes      {requests} of Kafka at {kafka}", err=True)
     if dashboard_port and _installed("streamlit"):
         api = f"http://127.0.0.1:{port}"
         beside.append(Beside([sys.executable, "-m", "dashboard", str(dashboard_port), api]))

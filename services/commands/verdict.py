@@ -19,6 +19,7 @@ from services.evaluate import Evaluator
 from services.planfile import read_plan
 from services.standing import UNANSWERED, Question, standing
 from services.store import queries
+from services.store.clock import clock_of
 from services.store.engine import open_engine, upgrade
 
 CODES = {Decision.PASS: 0, Decision.FAIL: 1, Decision.HOLD: 2}
@@ -46,7 +47,7 @@ def command(
     upgrade(engine)
     if as_of == "end":
         _refuse_early(engine)
-    Evaluator(engine, plan, clock).look(as_of=time, everything=as_of == "end")
+    Evaluator(engine, plan, clock_of(engine)).look(as_of=time, everything=as_of == "end")
     asked = Question(variant, deployment, math.inf if as_of == "end" else time)
     with engine.connect() as connection:
         row = standing(connection, plan, asked, clock() / 1000)
@@ -89,6 +90,10 @@ def _show(verdict: Verdict) -> None:
         click.echo(f"{finding.kind}: {finding.sentence}")
     if verdict.uncovered:
         click.echo("not covered: " + ", ".join(verdict.uncovered))
+    for line in verdict.unwatched:
+        reason, _, names = line.rpartition(": ")
+        first, *rest = names.split(", ")
+        click.echo(f"not watched against the past: {first}{f' and {len(rest)} more' if rest else ''}: {reason}")
 
 
 def _row(check: Check) -> tuple[str, ...]:

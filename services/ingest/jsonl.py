@@ -18,8 +18,8 @@ from services.gap import Gap, Reason
 RUN_BYTES = 32 * 1024 * 1024
 """Bytes committed together, about: some 20,000 records, so that a transaction's own cost is spread."""
 
-BLOCK = 512 * 1024
-"""Bytes read at once, and decoded together: some hundred records, so that they stay in the processor's cache."""
+BLOCK = 256 * 1024
+"""Bytes read at once, and decoded together: some hundred records, which stay near the processor's cache."""
 
 HEAD = 65_536
 """Bytes of a first line that tell one log from another."""

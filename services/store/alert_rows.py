@@ -95,6 +95,7 @@ def as_json(stored: StoredAlert, known: Sequence[Silence], now_ms: int) -> dict[
         "acknowledged_at": _time(alert, Word.ACKNOWLEDGED),
         "resolved_at": _time(alert, Word.RESOLVED),
         "silenced": alert.state is not State.RESOLVED and muting(known, alert, now_ms) is not None,
+        "against": finding.against,
         "sentence": finding.sentence,
         "since": finding.since,
         "harm": msgspec.to_builtins(finding.harm),

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from monitor.model import Verdict
 from monitor.response.alerts import SYSTEM, Alert, Ruling, Transition, Word, edit
 from monitor.response.react import over, react
+from services.errors import FenceError
 from services.store import alert_rows, outbox
 from services.store.alert_rows import StoredAlert
 from services.store.queries import last_served
@@ -103,6 +104,7 @@ def _record(
     new = list(stored.alert.history[len(before) :])
     if new:
         rows = [{"alert": t.alert, "transition": str(t.word), "at": t.at, "by": t.by, "reason": t.reason} for t in new]
+        _check(connection, stored.alert.id, len(before), len(stored.alert.history))
         connection.execute(transition_table.insert(), rows)
     for transition in new:
         told = _TOLD.get(transition.word)
@@ -110,6 +112,13 @@ def _record(
             where = destinations if told == "opened" else outbox.told(connection, stored.alert.id)
             outbox.put(connection, stored.alert.id, told, where, _payload(stored, told, transition), now_ms)
     return new
+
+
+def _check(connection: sa.Connection, name: str, known: int, then: int) -> None:
+    """Raises `FenceError` unless the alert has the transitions that were read; says how many it has now."""
+    same = alert_table.c.id == name, alert_table.c.version == known
+    if connection.execute(alert_table.update().where(*same).values(version=then)).rowcount != 1:
+        raise FenceError(f"alert {name} was changed by somebody else")
 
 
 def _payload(stored: StoredAlert, told: str, transition: Transition) -> str:

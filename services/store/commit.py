@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -15,11 +14,12 @@ from monitor.run import Batch, OpenJoin, Sampled
 from monitor.watch import Group
 from services.errors import FenceError, GapError
 from services.gap import Gap, Reason
+from services.keyed import Keyed
 from services.store import tables as t
 from services.store.bits import signed
+from services.store.bulk import Row, insert, insert_new
+from services.store.holding import keep_open
 from services.store.inbox import delete_through
-
-Row = Mapping[str, Any]
 
 
 def writing(engine: Engine) -> Connection:
@@ -33,18 +33,9 @@ def register(engine: Engine, source: str, incarnation: str) -> tuple[int, str]:
     From its registration on, a source holds up sealing until its watermark has passed.
     """
     with writing(engine) as connection, connection.begin():
-        row = connection.execute(sa.select(t.position).where(t.position.c.source == source)).one_or_none()
-        if row is None:
-            values = {
-                "source": source,
-                "incarnation": incarnation,
-                "next": 0,
-                "mark": "",
-                "watermark": 0,
-                "closed": False,
-            }
-            connection.execute(sa.insert(t.position).values(values))
-            return 0, ""
+        new = {"source": source, "incarnation": incarnation, "next": 0, "mark": "", "watermark": 0, "closed": False}
+        insert_new(connection, t.position, [new])
+        row = connection.execute(sa.select(t.position).where(t.position.c.source == source).with_for_update()).one()
         if row.incarnation != incarnation and row.next > 0:  # of which nothing was read may still get its beginning
             raise GapError(
                 f"{source} is not the log that was read before (its beginning differs); give it another name",
@@ -71,13 +62,13 @@ def commit(engine: Engine, batch: Batch, keep: int | None, now: int) -> None:
     with writing(engine) as connection, connection.begin():
         _fence(connection, batch)
         _refuse_sealed(connection, batch)
-        _insert(connection, t.layout, _new_layouts(connection, batch.layouts))
-        _insert(connection, t.delta, _deltas(batch))
-        _insert(connection, t.seen, [{"source": batch.source, "expires": e, "body": b} for e, b in batch.seen])
-        _insert(connection, t.tail, _tails(batch))
+        insert_new(connection, t.layout, _new_layouts(connection, batch.layouts))
+        insert(connection, t.delta, _deltas(batch))
+        insert(connection, t.seen, [{"source": batch.source, "expires": e, "body": b} for e, b in batch.seen])
+        insert(connection, t.tail, _tails(batch))
         _commit_joins(connection, batch)
         _commit_sampled(connection, batch.sampled, keep, now)
-        _insert(connection, t.quarantine, _quarantined(batch, keep, now))
+        insert(connection, t.quarantine, _quarantined(batch, keep, now))
         if batch.source == "inbox":
             delete_through(connection, batch.end - 1)
 
@@ -90,7 +81,14 @@ def _fence(connection: Connection, batch: Batch) -> None:
             t.position.c.incarnation == batch.incarnation,
             t.position.c.next == batch.start,
         )
-        .values(next=batch.end, watermark=batch.watermark, mark=batch.mark)
+        .values(
+            next=batch.end,
+            watermark=batch.watermark,
+            mark=batch.mark,
+            accepted=t.position.c.accepted + batch.accepted,
+            duplicates=t.position.c.duplicates + batch.duplicates,
+            quarantined=t.position.c.quarantined + len(batch.quarantine),
+        )
     )
     if moved.rowcount != 1:
         raise FenceError(f"{batch.source} no longer stands at {batch.start}")
@@ -99,17 +97,13 @@ def _fence(connection: Connection, batch: Batch) -> None:
 def _refuse_sealed(connection: Connection, batch: Batch) -> None:
     """Raises `FenceError` if a bucket was sealed since the run's events were admitted: read again, they are late."""
     live = [delta for delta in batch.deltas if delta.group is Group.LIVE]
+    keep_open(connection, {delta.deployment for delta in batch.deltas} | {one.pair.deployment for one in batch.sampled})
     names = sorted({delta.deployment for delta in live})
     seals = sa.select(t.seal.c.deployment, t.seal.c.first_open)
     found = connection.execute(seals.where(t.seal.c.grp == str(Group.LIVE), t.seal.c.deployment.in_(names)))
     first_open = {row.deployment: row.first_open for row in found}
     if any(delta.bucket < first_open.get(delta.deployment, 0) for delta in live):
         raise FenceError(f"a bucket was sealed while {batch.source} was read")
-
-
-def _insert(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    if rows:
-        connection.execute(sa.insert(table), list(rows))
 
 
 def _new_layouts(connection: Connection, layouts: Mapping[str, Layout]) -> list[Row]:
@@ -137,23 +131,28 @@ def _tails(batch: Batch) -> list[Row]:
 
 
 def _commit_joins(connection: Connection, batch: Batch) -> None:
-    for deployment, request in batch.joined:
-        key = (t.open_join.c.deployment == deployment, t.open_join.c.request == signed(request))
-        connection.execute(sa.delete(t.open_join).where(*key))
-    _insert(connection, t.open_join, [_join(join) for join in batch.joins])
+    if batch.joined:
+        mine = t.open_join.c.deployment == sa.bindparam("of"), t.open_join.c.request == sa.bindparam("name")
+        gone = [{"of": deployment, "name": signed(request)} for deployment, request in batch.joined]
+        connection.execute(sa.delete(t.open_join).where(*mine), gone)
+    insert_new(connection, t.open_join, [_join(join, batch.source) for join in batch.joins])
 
 
-def _join(join: OpenJoin) -> Row:
-    return asdict(join) | {"request": signed(join.request), "event_hash": signed(join.event_hash)}
+def _join(join: OpenJoin, source: str) -> Row:
+    hashes = {"request": signed(join.request), "event_hash": signed(join.event_hash)}
+    return asdict(join) | hashes | {"source": source}
 
 
 def _commit_sampled(connection: Connection, sampled: Sequence[Sampled], keep: int | None, now: int) -> None:
-    """The pairs, the arms that are known already, their texts, and their places in the shadow queue."""
-    _insert(connection, t.pair, [_pair(one) for one in sampled])
-    _insert(connection, t.arm, [row for one in sampled for row in _arms(one, now)])
+    """The pairs, the arms that are known already, their texts, and their places in the shadow queue.
+
+    One request that came by two sources, which know nothing of each other's ids, makes one pair: the first one's.
+    """
+    insert_new(connection, t.pair, [_pair(one) for one in sampled])
+    insert_new(connection, t.arm, [row for one in sampled for row in _arms(one, now)])
     if keep is not None:
-        _insert(connection, t.pair_text, [row for one in sampled for row in _texts(one, now + keep)])
-    _insert(connection, t.queue, [_queued(one, now) for one in sampled if one.wanted])
+        insert_new(connection, t.pair_text, [row for one in sampled for row in _texts(one, now + keep)])
+    insert_new(connection, t.queue, [_queued(one, now) for one in sampled if one.wanted])
 
 
 def _pair(one: Sampled) -> Row:
@@ -212,6 +211,7 @@ def _quarantined(batch: Batch, keep: int | None, now: int) -> list[Row]:
             "body": q.body if keep is not None else None,
             "at": now,
             "expires": now + (keep or 7 * 86_400_000),
+            "key": q.key if isinstance(q, Keyed) and keep is not None else None,
         }
         for q in batch.quarantine
     ]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -13,14 +17,19 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 import migrations
 from services.errors import StoreError
+from services.store.bulk import first_line
 
 DEFAULT_URL = "sqlite:///quantwatch.db"
+_MIGRATING = 0x1B0D
+_SESSION = "-c idle_in_transaction_session_timeout=30s -c lock_timeout=30s -c tcp_user_timeout=30s"
 
 
 def open_engine(url: str) -> Engine:
     """An engine for a database URL; raises `StoreError` with one line if the URL or its place is wrong."""
     try:
-        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
+        parsed = _with_driver(sa.make_url(url))
+        remote = parsed.get_backend_name() != "sqlite"
+        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=remote, connect_args=_patience(parsed))
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(
             f"database URL {sa.engine.make_url(url).render_as_string() if '://' in url else url!r}: {error}"
@@ -28,16 +37,60 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_immediate)
+    else:
+        sa.event.listen(engine, "begin", _begin_impatient)
+        sa.event.listen(engine, "handle_error", _without_details)
     return engine
 
 
+def _with_driver(url: sa.URL) -> sa.URL:
+    """`postgresql://…` and `postgres://…` mean the driver that we bring."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
+
+
+def _patience(url: sa.URL) -> dict[str, Any]:
+    """How long a server may leave us waiting, and we it: nobody holds locks while it is stopped or unreachable."""
+    if url.drivername != "postgresql+psycopg":
+        return {}
+    given = {"connect_timeout": 5, "application_name": "quantwatch", "options": _SESSION}
+    return {name: value for name, value in given.items() if name not in url.query}
+
+
 def upgrade(engine: Engine) -> None:
-    """Brings the schema to the newest version; does nothing where it is there already."""
+    """Brings the schema to the newest version; does nothing where it is there already. One process at a time does."""
     try:
-        with engine.connect() as connection:
+        with _alone(engine), engine.connect() as connection, _hurried(connection):
             command.upgrade(_config(connection), "head")
     except sa.exc.DatabaseError as error:
-        raise StoreError(f"cannot open the database: {error.orig}") from None
+        raise StoreError(f"cannot open the database: {first_line(error.orig)}") from None
+
+
+@contextmanager
+def _hurried(connection: sa.Connection) -> Iterator[None]:
+    """A migration that waits for a lock keeps all behind it waiting, too: it gives up after some seconds."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    connection.exec_driver_sql("SET lock_timeout = '5s'")
+    connection.commit()
+    yield
+    connection.exec_driver_sql("RESET lock_timeout")
+    connection.commit()
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """Keeps others from migrating meanwhile. They ask again and again: a waiting query would hold up new indexes."""
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_MIGRATING))):
+            time.sleep(0.2)
+        try:
+            yield
+        finally:
+            connection.scalar(sa.select(sa.func.pg_advisory_unlock(_MIGRATING)))
 
 
 def _config(connection: sa.Connection) -> Config:
@@ -45,6 +98,19 @@ def _config(connection: sa.Connection) -> Config:
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.attributes["connection"] = connection
     return config
+
+
+def _begin_impatient(connection: sa.Connection) -> None:
+    """A process that is stopped in the middle of writing gives its locks back after some seconds."""
+    if connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '10s'")
+
+
+def _without_details(context: sa.engine.ExceptionContext) -> None:
+    """The server's details repeat the row, with what a user wrote; no log and no error shall."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (first_line(error.args[0]), *error.args[1:])
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

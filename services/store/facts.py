@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from monitor.facts import Counts, unpack_counts
-from monitor.findings import ticket_definitions
+from monitor.live import LATENCIES, LATENCY_BLOCK, live_checks
 from monitor.model import Population
 from monitor.series import Series, SeriesKey, VariantFacts
 from monitor.watch import TRAFFIC, Group, Watch
 from services.store import tables as t
+from services.store.seek import distinct
 
 _Rows = list[tuple[int, int, Counts]]
 
@@ -25,13 +24,15 @@ class FactReader:
 
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
-        tickets = {definition.signal for definition in ticket_definitions(watch)} | {TRAFFIC.signal}
+        watched = {(check.slice, check.signal) for check in live_checks(watch)}
+        watched |= {(name, TRAFFIC.signal) for name in watch.slicer.names}
+        self._block = max(1, LATENCY_BLOCK // watch.width)
         self._series: dict[Group, dict[SeriesKey, str]] = {
             group: {
                 (layout.slices[s][0], definition.signal): layout.series(d, s)
                 for d, definition in enumerate(layout.definitions)
                 for s in range(len(layout.slices))
-                if group is Group.PAIR or definition.signal in tickets
+                if group is Group.PAIR or (layout.slices[s][0], definition.signal) in watched
             }
             for group, layout in watch.layouts.items()
         }
@@ -57,8 +58,18 @@ class FactReader:
             key = (row.slice, row.signal)
             if series.get(key) != row.definition:
                 continue
-            self._read[row.variant][population, key].append((row.bucket, row.level, unpack_counts(row.counts)))
+            self._take(
+                self._read[row.variant][population, key], key[1], row.bucket, row.level, unpack_counts(row.counts)
+            )
             self._next[group] = max(self._next[group], row.bucket)
+
+    def _take(self, rows: _Rows, signal: str, bucket: int, level: int, counts: Counts) -> None:
+        """Adds a row; those of latencies, which have hundreds of bins, are kept by block."""
+        if signal in LATENCIES:
+            bucket -= bucket % self._block
+            if rows and rows[-1][0] == bucket:
+                counts = rows.pop()[2] + counts
+        rows.append((bucket, level, counts))
 
     def _variant(self, name: str, cut: int) -> VariantFacts | None:
         rows = self._read[name]
@@ -66,7 +77,12 @@ class FactReader:
         if not traffic:
             return None
         pairs = {key: _series(found, cut) for (p, key), found in rows.items() if p is Population.PAIR}
-        units = {key: _series(found, cut) for (p, key), found in rows.items() if p is Population.UNIT}
+        ended = cut - cut % self._block
+        units = {
+            key: _series(found, ended if key[1] in LATENCIES else cut)
+            for (p, key), found in rows.items()
+            if p is Population.UNIT
+        }
         return VariantFacts(name, min(traffic), max(traffic), _filled(pairs), _filled(units))
 
 
@@ -80,7 +96,6 @@ def _filled(series: dict[SeriesKey, Series]) -> dict[SeriesKey, Series]:
     return {key: one for key, one in series.items() if len(one.buckets)}
 
 
-def deployments(connection: Connection) -> Iterable[Any]:
+def deployments(connection: Connection) -> list[str]:
     """The names of all deployments that hold facts, open or sealed."""
-    names = sa.union(sa.select(t.fact.c.deployment), sa.select(t.delta.c.deployment))
-    return connection.scalars(names.order_by("deployment")).all()
+    return sorted({name for table in (t.fact, t.delta) for name in distinct(connection, table.c.deployment)})

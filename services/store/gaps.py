@@ -9,22 +9,20 @@ from sqlalchemy.engine import Connection, Engine
 
 from services.gap import Gap
 from services.store import tables as t
+from services.store.bulk import insert_new
 
 
 def record(engine: Engine, gap: Gap, now: int) -> None:
     """Writes a gap, once however often it is met, and closes its source: behind a gap nothing goes on."""
-    g = t.gap.c
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        same = g.source == gap.source, g.position == gap.position, g.reason == str(gap.reason)
-        if connection.scalar(sa.select(g.id).where(*same)) is None:
-            values = {
-                "source": gap.source,
-                "position": gap.position,
-                "until": gap.until,
-                "reason": str(gap.reason),
-                "at": now,
-            }
-            connection.execute(sa.insert(t.gap).values(values))
+        values = {
+            "source": gap.source,
+            "position": gap.position,
+            "until": gap.until,
+            "reason": str(gap.reason),
+            "at": now,
+        }
+        insert_new(connection, t.gap, [values])
         connection.execute(sa.update(t.position).where(t.position.c.source == gap.source).values(closed=True))
 
 

@@ -15,8 +15,7 @@ from services.store.tables import alert, fact, look, open_join, pair, quarantine
 
 def deployments(connection: sa.Connection) -> list[str]:
     """Every deployment of which anything was sealed, looked at or alerted about."""
-    known = sa.union(*(sa.select(table.c.deployment) for table in (seal, look, alert)))
-    return sorted(connection.scalars(known))
+    return sorted({name for table in (seal, look, alert) for name in distinct(connection, table.c.deployment)})
 
 
 def sealed_bucket(connection: sa.Connection, deployment: str) -> int | None:
@@ -91,8 +90,7 @@ def looks(
 
 def deployments_of(connection: sa.Connection, variant: str) -> list[str]:
     """The deployments that looked at a variant of this name."""
-    query = sa.select(look.c.deployment).where(look.c.variant == variant).distinct()
-    return sorted(connection.scalars(query))
+    return list(distinct(connection, look.c.deployment, look.c.variant == variant))
 
 
 def quarantined(connection: sa.Connection, limit: int) -> tuple[dict[str, int], list[Any]]:

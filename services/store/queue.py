@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from monitor.model import Arm, Missing, Output
 from monitor.outcomes import Outcomes, code
+from services.errors import Unavailable
 from services.store import tables as t
+from services.store.bulk import first_line, insert_new
 from services.store.commit import writing
 
 Task = TypeVar("Task")
@@ -46,7 +48,7 @@ class ShadowQueue(Generic[Task]):
     """The queue table as the shadow worker sees it. `make_task` builds the worker's own task from a row.
 
     `clock` is the store's clock in milliseconds; `keep` how long outputs are kept, None for not at all;
-    `signals` the names that a missing arm is missing for.
+    `signals` the names that a missing arm is missing for; `again` makes the error that means: not now.
     """
 
     def __init__(
@@ -56,18 +58,20 @@ class ShadowQueue(Generic[Task]):
         keep: int | None,
         signals: Callable[[str], Iterable[str]],
         make_task: Callable[[Any], Task],
+        again: Callable[[str], Exception] = Unavailable,
     ) -> None:
         self.engine = engine
         self.clock = clock
         self.keep = keep
         self.signals = signals
         self.make_task = make_task
+        self.again = again
 
     def lease(self, limit: int, worker: str, seconds: float) -> list[Task]:
         """Takes up to `limit` tasks that nobody holds, oldest first, for `seconds`. Pairs that were sealed meanwhile
         are given up: no answer would count."""
-        now = self.clock()
-        with writing(self.engine) as connection, connection.begin():
+        with self._transaction() as connection:
+            now = self.clock()
             self._give_up(connection, now)
             free = sa.select(t.queue).where(t.queue.c.leased_until <= now).order_by(t.queue.c.at, t.queue.c.pair_id)
             rows = connection.execute(free.limit(limit).with_for_update(skip_locked=True)).all()
@@ -79,8 +83,8 @@ class ShadowQueue(Generic[Task]):
 
     def finish(self, results: Sequence[Result]) -> None:
         """Keeps the first result per (pair, arm); pairs with all their arms leave the queue. Idempotent."""
-        now = self.clock()
-        with writing(self.engine) as connection, connection.begin():
+        with self._transaction() as connection:
+            now = self.clock()
             wanted = _wanted(connection, {result.pair_id for result in results})
             kept = [result for result in results if result.pair_id in wanted]
             insert_new(connection, t.arm, [self._arm(r, wanted[r.pair_id][0], now) for r in kept])
@@ -90,21 +94,31 @@ class ShadowQueue(Generic[Task]):
 
     def postpone(self, pair_ids: Sequence[str], seconds: float) -> None:
         """Gives tasks back without an attempt; nobody is given them for `seconds`."""
-        again = {"leased_until": self.clock() + int(seconds * 1000), "worker": None}
-        with writing(self.engine) as connection, connection.begin():
+        with self._transaction() as connection:
+            again = {"leased_until": self.clock() + int(seconds * 1000), "worker": None}
             connection.execute(sa.update(t.queue).where(t.queue.c.pair_id.in_(pair_ids)).values(again))
 
     def release(self, pair_ids: Sequence[str], reason: str) -> None:
         """Gives tasks back; after `MAX_ATTEMPTS` they go to quarantine, with the reason."""
-        now = self.clock()
-        with writing(self.engine) as connection, connection.begin():
-            rows = connection.execute(sa.select(t.queue).where(t.queue.c.pair_id.in_(pair_ids))).all()
+        with self._transaction() as connection:
+            now = self.clock()
+            mine = sa.select(t.queue).where(t.queue.c.pair_id.in_(pair_ids)).order_by(t.queue.c.pair_id)
+            rows = connection.execute(mine.with_for_update()).all()
             for row in rows:
                 if row.attempts + 1 < MAX_ATTEMPTS:
                     again = {"attempts": row.attempts + 1, "leased_until": 0, "worker": None}
                     connection.execute(sa.update(t.queue).where(t.queue.c.pair_id == row.pair_id).values(again))
                 else:
                     self._quarantine(connection, row, reason, now)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """One transaction that writes, or the error that says to try again."""
+        try:
+            with writing(self.engine) as connection, connection.begin():
+                yield connection
+        except sa.exc.DBAPIError as error:
+            raise self.again(f"the queue did not answer: {first_line(error.orig)}") from None
 
     def depth(self) -> int:
         """How many tasks wait or are held."""
@@ -191,11 +205,3 @@ def _leave(connection: Connection, wanted: Mapping[str, Sequence[str]]) -> None:
 def _text(result: Result, expires: int) -> dict[str, Any]:
     body = msgspec.json.encode(result.output)
     return {"pair_id": result.pair_id, "part": str(result.arm), "body": body, "expires": expires}
-
-
-def insert_new(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts rows whose key is not there yet; the first one wins."""
-    if not rows:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))

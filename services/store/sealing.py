@@ -17,7 +17,9 @@ from monitor.pairs import VALUES, Pair, distinct, pair_counts
 from monitor.watch import Group, Watch
 from services.store import tables as t
 from services.store.bits import unsigned
+from services.store.bulk import insert
 from services.store.commit import writing
+from services.store.holding import keep_still
 
 Row = dict[str, Any]
 Merged = dict[tuple[str, ...], Counts]
@@ -35,14 +37,30 @@ def seal(engine: Engine, watch: Watch, clock: int, *, everything: bool = False) 
     A bucket is sealed for a group when the store's watermark has passed its end, the lateness and the group's
     horizon; `everything` seals all that is there.
     """
+    with engine.connect() as connection:  # most of the time there is nothing to do, and nobody is to wait for it
+        edges, first = _edges(connection, watch, clock, everything), _first_open(connection, watch)
+    if all(edge <= first[group] for group, edge in edges.items()):
+        return first
     with writing(engine) as connection, connection.begin():
-        passed = frontier(connection, clock) - watch.lateness
-        newest = _newest(connection, watch.name)
-        result = {}
-        for group, horizon in watch.horizons.items():
-            edge = newest + 1 if everything else min((passed - horizon) // watch.width, newest + 1)
-            result[group] = _seal_group(connection, watch, group, edge, clock)
-        return result
+        keep_still(connection, watch.name)
+        edges = _edges(connection, watch, clock, everything)
+        return {group: _seal_group(connection, watch, group, edge, clock) for group, edge in edges.items()}
+
+
+def _edges(connection: Connection, watch: Watch, clock: int, everything: bool) -> dict[Group, int]:
+    """The first bucket of each group that may not be sealed yet."""
+    passed = frontier(connection, clock) - watch.lateness
+    newest = _newest(connection, watch.name)
+    return {
+        group: newest + 1 if everything else min((passed - horizon) // watch.width, newest + 1)
+        for group, horizon in watch.horizons.items()
+    }
+
+
+def _first_open(connection: Connection, watch: Watch) -> dict[Group, int]:
+    """The first bucket of each group that is not sealed."""
+    rows = sa.select(t.seal.c.grp, t.seal.c.first_open).where(t.seal.c.deployment == watch.name)
+    return dict.fromkeys(Group, 0) | {Group(row.grp): int(row.first_open) for row in connection.execute(rows)}
 
 
 def _newest(connection: Connection, deployment: str) -> int:
@@ -63,7 +81,7 @@ def _seal_group(connection: Connection, watch: Watch, group: Group, edge: int, c
     rows_of = _pair_rows if group is Group.PAIR else _fact_rows
     for bucket in _unsealed(connection, watch, group, first, edge):
         if rows := rows_of(connection, watch, group, bucket):
-            connection.execute(sa.insert(t.fact), rows)
+            insert(connection, t.fact, rows)
     if stored is None:
         values = {"deployment": watch.name, "grp": str(group), "first_open": edge, "at": clock}
         connection.execute(sa.insert(t.seal).values(values))

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from services.store import tables as t
+from services.store.bulk import insert_new
 from services.store.commit import writing
-from services.store.queue import insert_new
 
 _DAY = 86_400_000
 

@@ -18,7 +18,8 @@ metadata = sa.MetaData(
 # SQLite gives out increasing row ids for INTEGER keys only.
 Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Big = sa.BigInteger
-Text = sa.Text
+# Ordered by bytes everywhere: by a language's order the two databases would differ.
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 Blob = sa.LargeBinary
 
 
@@ -41,6 +42,10 @@ position = sa.Table(
     sa.Column("mark", Text, nullable=False),
     sa.Column("watermark", Big, nullable=False),
     sa.Column("closed", sa.Boolean, nullable=False),
+    # Totals of what its runs held, for people; nothing is decided by them.
+    sa.Column("accepted", Big, nullable=False, server_default="0"),
+    sa.Column("duplicates", Big, nullable=False, server_default="0"),
+    sa.Column("quarantined", Big, nullable=False, server_default="0"),
 )
 
 delta = sa.Table(
@@ -111,6 +116,8 @@ open_join = sa.Table(
     sa.Column("mask", Blob, nullable=False),
     sa.Column("event_hash", Big, nullable=False),
     sa.Column("expires", Big, nullable=False, index=True),
+    # Which source's memory it belongs to; joins that are older than this column name none.
+    sa.Column("source", Text, nullable=False, server_default=""),
 )
 
 pair = sa.Table(
@@ -127,6 +134,7 @@ pair = sa.Table(
     sa.Column("prompt_hash", Big, nullable=False),
     sa.Column("sealed", sa.Boolean, nullable=False),
     sa.Index("ix_pair_deployment_bucket", "deployment", "bucket"),
+    sa.Index("ix_pair_deployment_variant_bucket", "deployment", "variant", "bucket"),
 )
 
 arm = sa.Table(
@@ -161,6 +169,7 @@ queue = sa.Table(
     sa.Column("worker", Text),
     sa.Column("leased_until", Big, nullable=False, index=True),
     sa.Column("at", Big, nullable=False),
+    sa.Index("ix_queue_at_pair_id", "at", "pair_id"),
 )
 
 spending = sa.Table(
@@ -183,6 +192,15 @@ quarantine = sa.Table(
     sa.Column("body", Blob),
     sa.Column("at", Big, nullable=False),
     sa.Column("expires", Big, nullable=False, index=True),
+    # Of a message: its key, and when the record was written to the topic of those that were set aside.
+    sa.Column("key", Blob),
+    sa.Column("relayed", Big),
+    sa.Index(
+        "ix_quarantine_waiting",
+        "id",
+        sqlite_where=sa.text("relayed IS NULL"),
+        postgresql_where=sa.text("relayed IS NULL"),
+    ),
 )
 
 gap = sa.Table(
@@ -226,6 +244,7 @@ look = sa.Table(
     sa.Column("verdict", Text, nullable=False),
     sa.Column("at", Big, nullable=False),
     sa.UniqueConstraint("deployment", "variant", "cutoff", "plan"),
+    sa.Index("ix_look_variant_deployment", "variant", "deployment"),
 )
 
 alert = sa.Table(
@@ -238,6 +257,18 @@ alert = sa.Table(
     sa.Column("finding", Text, nullable=False),
     sa.Column("recommendation", Text, nullable=False),
     sa.Column("opened_at", Big, nullable=False),
+    # How many transitions it has: who writes the next one must have seen them all.
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
+)
+
+# One row a deployment: the evaluations so far, and the last one. Each moves it, so that none works on old rows.
+evaluation = sa.Table(
+    "evaluation",
+    metadata,
+    _key("deployment"),
+    sa.Column("turn", Big, nullable=False),
+    sa.Column("at", Big, nullable=False),
+    sa.Column("worker", Text, nullable=False),
 )
 
 transition = sa.Table(

@@ -9,6 +9,8 @@ import pytest
 
 from tests.golden.make import FOLDER, golden_facts, pinned
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 def test_the_golden_log_gives_the_golden_facts(tmp_path: Path) -> None:
     expected = json.loads((FOLDER / "sealed.json").read_text())

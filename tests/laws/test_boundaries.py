@@ -21,6 +21,7 @@ from tests.support.stores import ListSource, everything_of, seal_all, store, tak
 PLAN = plan()
 
 
+@pytest.mark.usefixtures("either_database")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_run_sizes_change_nothing_in_the_store(tmp_path: Path, seed: int) -> None:
     log = random_log(seed, 240)

@@ -105,6 +105,7 @@ def test_what_is_stored_of_a_pair_is_the_native_record(event: m.Event) -> None:
     assert decode(native) == read
 
 
+@pytest.mark.usefixtures("either_database")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_log_of_pairs_gives_the_facts_of_the_native_log(tmp_path: Path, seed: int) -> None:
     log = random_log(seed, 240)

@@ -14,6 +14,8 @@ from services.store.commit import commit, register
 from tests.support.events import CLOCK, START, lines, plan, random_log, request
 from tests.support.stores import ListSource, clock, counted, everything_of, seal_all, store, take
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 PLAN = plan()
 LOG = random_log(11, 300)
 

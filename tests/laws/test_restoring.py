@@ -20,7 +20,21 @@ from services.store.retention import forget
 from tests.support.events import CLOCK, START, lines, plan, random_log, request, score
 from tests.support.stores import ListSource, clock, everything_of, seal_all, store, take
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 PLAN = plan()
+FULL = {
+    "sqlite": (
+        "CREATE TRIGGER no_room BEFORE INSERT ON delta BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+        "DROP TRIGGER no_room",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk full'; END $$;"
+        "CREATE TRIGGER no_room BEFORE INSERT ON delta FOR EACH ROW EXECUTE FUNCTION no_room()",
+        "DROP TRIGGER no_room ON delta",
+    ),
+}
+"""What a full disk is played by, and its end."""
 COMPARED = ("facts", "quarantine", "pair", "arm", "queue", "position")
 
 
@@ -101,14 +115,13 @@ def test_a_commit_that_fails_leaves_the_memory_as_the_store_says(tmp_path: Path)
     engine = store(tmp_path)
     ingestion = Ingestion(engine, PLAN, clock)
     source = ListSource(lines(request("r", START)))
+    full, room = FULL[engine.dialect.name]
     with engine.begin() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON delta BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
+        connection.exec_driver_sql(full)
     with pytest.raises(StoreError, match="disk full"):
         ingestion.read(source)
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER full")
+        connection.exec_driver_sql(room)
     assert ingestion.read(source).accepted == 1, "the failed attempt must not count as seen"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.assess import Past, assess, budget
+from monitor.assess import Past, assess
 from monitor.checks import check_table, declared_levels
 from monitor.evidence import latest
 from monitor.evidence.bets import log_all_clear, log_evidence
@@ -25,6 +25,7 @@ from monitor.forecast.assumed import USUAL
 from monitor.forecast.outlook import CheckOutlook
 from monitor.forecast.waits import Wait
 from monitor.model import Decision
+from monitor.news import budget
 from monitor.pairs import JOINT, OWN, REASONS, SPAN
 from monitor.plan import Plan
 from monitor.series import Series, VariantFacts

@@ -1,13 +1,14 @@
-"""Real stores for tests: SQLite files that Alembic made, sources of given run sizes, and what a store holds."""
+"""Real stores for tests, on either database, made by Alembic; sources of given run sizes; and what a store holds."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -22,6 +23,7 @@ from services.runtime import Ingestion, Summary
 from services.store import tables as t
 from services.store.engine import open_engine, upgrade
 from services.store.sealing import seal
+from tests.support import postgres
 from tests.support.events import CLOCK
 
 FactKey = tuple[str, str, str, str, str, str, int, int]
@@ -47,11 +49,41 @@ def _template() -> bytes:
         return file.read_bytes()
 
 
+class Kept:
+    """Where `store` puts its stores: in files, or in databases that last as long as a test."""
+
+    on_postgres = False
+    engines: ClassVar[list[Engine]] = []
+
+
+@contextmanager
+def kept_in(database: str) -> Iterator[None]:
+    """Lets `store` make stores on `sqlite` or `postgresql` inside the block; takes the latter away at its end."""
+    Kept.on_postgres = database == "postgresql"
+    try:
+        yield
+    finally:
+        Kept.on_postgres = False
+        while Kept.engines:
+            engine = Kept.engines.pop()
+            engine.dispose()
+            postgres.drop(url_of(engine))
+
+
 def store(folder: Path, name: str = "store") -> Engine:
-    """An empty store in a file of its own."""
+    """An empty store of its own."""
+    if Kept.on_postgres:
+        engine = open_engine(postgres.create())
+        Kept.engines.append(engine)
+        return engine
     file = folder / f"{name}.db"
     file.write_bytes(_template())
     return open_engine(f"sqlite:///{file}")
+
+
+def url_of(engine: Engine) -> str:
+    """The URL of a store, for another process."""
+    return engine.url.render_as_string(hide_password=False)
 
 
 class ListSource:
@@ -172,7 +204,7 @@ def everything_of(engine: Engine) -> Mapping[str, Any]:
             "arm": rows(t.arm),
             "queue": rows(t.queue),
             "pair_text": rows(t.pair_text),
-            "open_join": rows(t.open_join),
+            "open_join": rows(t.open_join, "source"),
             "position": rows(t.position),
         }
 

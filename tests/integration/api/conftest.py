@@ -1,9 +1,8 @@
-"""An application over a real SQLite file, and a store with a little of everything in it."""
+"""An application over a real database, and a store with a little of everything in it."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from monitor.plan import DeploymentRule, Plan, SliceRule, VariantRule
 from monitor.watch import Group, Watch
 from services.api.app import create_app
 from services.store import alerts, tables
-from services.store.engine import open_engine, upgrade
+from tests.support import stores
 
 MARKER = "ZEBRA-7531-PLANTED"
 NOW = 1_773_325_620.0
@@ -244,19 +243,9 @@ class Store:
         self.write(tables.pair_text, *common)
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-    engine = open_engine(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
-
-
 @pytest.fixture
-def engine(empty_database: Path, tmp_path: Path) -> Iterator[Engine]:
-    shutil.copy(empty_database, tmp_path / "store.db")
-    engine = open_engine(f"sqlite:///{tmp_path / 'store.db'}")
+def engine(either_database: str, tmp_path: Path) -> Iterator[Engine]:
+    engine = stores.store(tmp_path)
     yield engine
     engine.dispose()
 

@@ -12,7 +12,7 @@ from tests.integration.api.conftest import BUCKET, MARKER, MINUTE, NOW, Client, 
 VERDICT = make_verdict()
 KEYS = {
     "id", "state", "kind", "deployment", "variant", "slice", "signal", "direction", "opened_at", "acknowledged_at",
-    "resolved_at", "silenced", "sentence", "since", "harm", "units", "log_evidence", "threshold", "blame",
+    "resolved_at", "silenced", "against", "sentence", "since", "harm", "units", "log_evidence", "threshold", "blame",
     "recommendation",
 }  # fmt: skip
 

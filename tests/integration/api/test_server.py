@@ -35,7 +35,13 @@ def test_everything_but_live_needs_the_token(sent: str | None, make_client: Call
 
 def test_the_token_opens(make_client: Callable[..., Client]) -> None:
     client = make_client(token="t0ken", send="t0ken")
-    assert client.get("/v1/health/ready") == {"ready": True, "sources": 0, "dead_letters": 0, "gaps": 0}
+    assert client.get("/v1/health/ready") == {
+        "ready": True,
+        "sources": 0,
+        "dead_letters": 0,
+        "gaps": 0,
+        "evaluated": None,
+    }
     assert client.post("/v1/events", 202, content=b"{}")["received"] == 1
 
 

@@ -30,6 +30,8 @@ from tests.support.stores import (
     watermark,
 )
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 PLAN = plan(bot=False)
 WIDTH, LATENESS, HORIZON = 30, 30, 40
 EDGE = (START // WIDTH + 1) * WIDTH

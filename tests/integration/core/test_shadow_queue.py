@@ -19,6 +19,8 @@ from tests.contract.replay_queue_contract import ReplayQueueContract
 from tests.support.events import START, Json, lines, plan, request
 from tests.support.stores import ListSource, counted, rows_of, seal_all, sealed_facts, store, take
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 SIGNALS = ("schema", "score")
 PLAN = plan(bot=False, shadow={"share": 1.0, "horizon": "40s", "second_share": 0.0}, slices=[])
 

@@ -67,6 +67,7 @@ def holding(engine: Engine) -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.usefixtures("either_database")
 def test_the_database_holds_text_in_four_columns_only(tmp_path: Path) -> None:
     engine, watched = store(tmp_path), plan(shadow={"share": 1.0})
     take(engine, watched, ListSource(log(), size=4))

@@ -1,4 +1,4 @@
-"""A real HTTP receiver that can misbehave, and an outbox in a real SQLite file."""
+"""A real HTTP receiver that can misbehave, and an outbox in a real database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine
 from starlette.types import Receive, Scope, Send
 
 from services.store import outbox, tables
-from services.store.engine import open_engine, upgrade
+from tests.support.stores import store
 
 
 @dataclass
@@ -81,9 +81,8 @@ class Outbox:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'store.db'}")
-    upgrade(engine)
+def engine(either_database: str, tmp_path: Path) -> Iterator[Engine]:
+    engine = store(tmp_path)
     yield engine
     engine.dispose()
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import beta, binom
 
 from monitor.errors import IntegrityError
-from monitor.evidence.baseline import TOO_HIGH, TOO_SHORT, BaselineRule, kl_upper, rate_bound
+from monitor.evidence.baseline import CONTAMINATED, TOO_HIGH, TOO_SHORT, BaselineRule, kl_upper, rate_bound
 
 
 @pytest.mark.parametrize(("yes", "units"), [(0, 50), (3, 100), (50, 100), (99, 100), (100, 100)])
@@ -76,3 +76,19 @@ def test_more_yes_than_units_cannot_be() -> None:
 def test_a_short_baseline_gives_a_wider_bound() -> None:
     assert rate_bound([[5, 100]] * 24).bound > rate_bound([[50, 1000]] * 24).bound
     assert math.isfinite(rate_bound([[50, 1000]] * 24).bound)
+
+
+def test_one_bad_hour_is_said_and_the_bound_still_stands_above_it() -> None:
+    quiet = [[10, 1000]] * 30
+    bad = rate_bound([*quiet, [200, 1000]])
+    assert (bad.reason, bad.note) == ("", CONTAMINATED)
+    assert bad.bound is not None
+    assert bad.bound > 1.5 * 0.2
+    assert rate_bound(quiet).note == ""
+    assert rate_bound([*quiet, [14, 1000]]).note == "", "an hour somewhat above the others is a cycle, and no fault"
+    assert rate_bound([*quiet, [200, 1000]], swing=0.3).note == "", "a declared swing is the plan's own word"
+
+
+def test_a_fall_is_widened_as_a_rise_is() -> None:
+    fell = rate_bound([[400, 1000]] * 30, swing=0.5, fall=True)
+    assert fell.bound == pytest.approx(1 - (1 - (fell.worst or 0)) / 1.5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from monitor.errors import IntegrityError
 from monitor.evidence import cusum, levels
 from monitor.evidence.cusum import BankState
 from monitor.evidence.levels import SPENT, Bank
-from monitor.evidence.runlength import false_alarm
+from monitor.evidence.runlength import Part, false_alarm
 
 BANK = levels.known_rate(0.02, 10_000, 0.05)
 BLOCKS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30)), min_size=1, max_size=40)
@@ -145,3 +147,29 @@ def test_blocks_out_of_time_order_cannot_be() -> None:
 def test_a_promise_needs_a_rate_an_alpha_and_a_horizon(rate: float, units: int, alpha: float) -> None:
     with pytest.raises(ValueError, match="needs a rate"):
         levels.known_rate(rate, units, alpha)
+
+
+@pytest.mark.parametrize("rate", [1e-7, 1e-5, 0.2, 0.9, 0.918])
+@pytest.mark.parametrize(("units", "alpha"), [(1_000, 1e-2), (10**9, 1e-2), (10**9, 1e-6)])
+def test_there_is_a_level_for_every_rate_and_horizon_that_production_may_ask_for(
+    rate: float, units: int, alpha: float
+) -> None:
+    bank = levels.known_rate(rate, units, alpha, step=0.2)
+    assert false_alarm(parts(bank), int(bank.every), rate, units) <= SPENT * alpha
+    assert (bank.up * bank.every * rate < bank.down).all(), "a score must fall at the base rate"
+
+
+def test_where_no_level_is_high_enough_it_is_said_and_not_searched_forever() -> None:
+    with pytest.raises(ValueError, match="no level keeps this promise"):
+        levels.known_rate(0.9999, 10**9, 1e-6)
+
+
+def test_the_law_of_one_level_is_computed_once_however_often_the_search_asks() -> None:
+    asked: list[tuple[object, int]] = []
+
+    def law(parts: Sequence[Part], every: int) -> float:
+        asked.append((tuple(parts), every))
+        return false_alarm(parts, every, 0.02, 5_000)
+
+    levels.bank(0.02, 0.01, law, lambda parts, every: false_alarm(parts, every, 0.02, 5_000))
+    assert len(asked) == len(set(asked))

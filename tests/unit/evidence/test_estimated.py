@@ -50,3 +50,8 @@ def test_what_is_no_baseline_is_refused(make) -> None:  # type: ignore[no-untype
         make(301, 300, 5_000, 0.05)
     with pytest.raises(ValueError, match="baseline too short"):
         make(3, 150, 5_000, 0.05)
+
+
+def test_a_baseline_that_leaves_the_rate_too_open_for_the_promise_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="baseline too short: what its rate may be"):
+        averaged(0, 500, 10_000_000, 0.0005)

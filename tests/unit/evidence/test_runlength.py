@@ -55,6 +55,23 @@ def test_chances_are_the_binomials() -> None:
     assert chances[:-1] == pytest.approx(binom.pmf(np.arange(chances.size - 1), 40, 0.02), rel=1e-10)
 
 
+@pytest.mark.parametrize(("every", "rate"), [(4_000_000, 1e-7), (200_000, 4e-5), (3, 0.9)])
+def test_only_chances_that_matter_are_computed_however_many_units_a_tick_has(every: int, rate: float) -> None:
+    chances = yes_chances(every, rate)
+    assert chances.size < 100
+    assert chances.sum() == pytest.approx(1.0, abs=1e-14)
+    assert chances[:-1] == pytest.approx(binom.pmf(np.arange(chances.size - 1), every, rate), rel=1e-8)
+    assert chances[-1] >= binom.sf(chances.size - 2, every, rate) - 1e-14
+
+
+def test_where_two_components_have_too_many_states_the_sum_is_the_bound() -> None:
+    parts = [(2, 1, 150), (4, 2, 160)]
+    chances = yes_chances(4, 0.11)
+    union = sum(alone(part, chances, 250_000) for part in parts)
+    assert 0.005 < union < 3
+    assert false_alarm(parts, 4, 0.11, 1_000_000) == min(1.0, union)
+
+
 def test_a_long_horizon_is_cut_on_the_safe_side() -> None:
     """Far ahead, the chain is left for its settled rate: as good as walking every step, and never below it."""
     part, chances = (7, 2, 60), yes_chances(10, 0.02)

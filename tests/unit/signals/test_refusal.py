@@ -160,12 +160,3 @@ def test_judging_needs_no_training_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(FULL)
-
-
-def test_scratch_that_has_been_used_up_begins_anew_and_changes_no_answer() -> None:
-    fresh, worn = Refusal(), Refusal()
-    texts = ["I'm sorry, but I can't help with that.", "Sure: 4.", "Sorry, I cannot. But here is a hint.", ""] * 3
-    worn.texts(texts)
-    for left in (0, 1, 5, 11, 12):
-        worn._last[0] = 2**31 - 1 - left
-        assert worn.texts(texts).tolist() == fresh.texts(texts).tolist()
