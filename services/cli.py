@@ -9,6 +9,7 @@ import click
 
 from monitor.errors import MonitorError
 from services.errors import ServiceError
+from services.extras import needed
 
 FAILED = 3
 COMMANDS = {
@@ -73,6 +74,11 @@ def main() -> None:
         _stop(error.format_message())
     except (ServiceError, MonitorError) as error:
         _stop(str(error))
+    except ModuleNotFoundError as error:
+        said = needed(error)
+        if said is None:
+            raise
+        _stop(said)
     except BrokenPipeError:
         sys.exit(0)
     except KeyboardInterrupt:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
@@ -30,6 +29,8 @@ def insert(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None
     if connection.dialect.name != "postgresql":
         connection.execute(sa.insert(table), list(rows))
         return
+    import psycopg  # an extra
+
     try:
         _copy(connection, table, rows)
     except psycopg.Error as error:
@@ -69,8 +70,7 @@ def _columns(names: Sequence[str]) -> str:
 
 def _copy(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
     names = list(rows[0])
-    raw = connection.connection.driver_connection
-    assert isinstance(raw, psycopg.Connection)
+    raw: Any = connection.connection.driver_connection
     statement = f'COPY "{table.name}" ({_columns(names)}) FROM STDIN (FORMAT BINARY)'
     with raw.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types([_type(table, name) for name in names])

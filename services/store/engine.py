@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 import migrations
 from services.errors import StoreError
+from services.extras import needed
 from services.store.bulk import first_line
 
 DEFAULT_URL = "sqlite:///quantwatch.db"
@@ -31,8 +32,9 @@ def open_engine(url: str) -> Engine:
         remote = parsed.get_backend_name() != "sqlite"
         engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=remote, connect_args=_patience(parsed))
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        said = needed(error) if isinstance(error, ModuleNotFoundError) else None
         raise StoreError(
-            f"database URL {sa.engine.make_url(url).render_as_string() if '://' in url else url!r}: {error}"
+            f"database URL {sa.engine.make_url(url).render_as_string() if '://' in url else url!r}: {said or error}"
         ) from None
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)

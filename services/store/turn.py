@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
@@ -53,6 +52,8 @@ def _move(connection: Connection, deployment: str, worker: str, now: int) -> Non
 @contextmanager
 def _awake(connection: Connection) -> Iterator[None]:
     """Keeps the session from being idle while this process computes: a thread speaks, as long as the process runs."""
+    import psycopg  # an extra
+
     raw = connection.connection.driver_connection
     assert isinstance(raw, psycopg.Connection)
     over = threading.Event()
