@@ -119,6 +119,13 @@ def _environment(folder: Path) -> dict[str, str]:
     return os.environ | {"LOG_DIR": str(folder), "KAFKA_HEAP_OPTS": "-Xmx512m"}
 
 
+def prepare() -> None:
+    """Fetches what the tests need, if they need it: they ask for no network themselves."""
+    given = os.environ.get(VARIABLE) or shutil.which("kafka-server-start.sh")
+    if not given and not _jars() and shutil.which("mvn"):
+        _fetch()
+
+
 def _jars() -> bool:
     return any(JARS.glob("kafka_*.jar"))
 
@@ -142,3 +149,7 @@ def _free_ports(number: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [int(one.getsockname()[1]) for one in sockets]
+
+
+if __name__ == "__main__":
+    prepare()
