@@ -18,7 +18,7 @@ from monitor.model import Blame, Finding, Interval
 from monitor.series import Series, VariantFacts
 from monitor.tickets import RateAlarm
 from monitor.told import against_control, against_past
-from monitor.watch import Watch
+from monitor.watch import Group, Watch
 
 Blaming = Callable[[str, str, Direction], Blame]
 """Whose fault a live change is, by slice, signal and direction of harm."""
@@ -142,7 +142,17 @@ def past_findings(live: Live, blaming: Blaming, unwatched: list[str]) -> Iterato
         found = [(name, alarm) for name, alarm in alarms if isinstance(alarm, RateAlarm)]
         if found:
             yield _news(live, check, found, blaming)
+    unwatched += _unseen(live.watch)
     unwatched += [f"{reason}: {', '.join(names)}" for reason, names in reasons.items()]
+
+
+def _unseen(watch: Watch) -> list[str]:
+    """What the topic's keys keep from being seen together."""
+    if watch.sees_turns:
+        return []
+    groups = (Group.CORRECTION,) if watch.sees_requests else (Group.CORRECTION, Group.JOIN)
+    names = ", ".join(definition.signal for group in groups for definition in watch.hindsight[group])
+    return [f"not observed, since records are keyed by {watch.plan.input.keyed_by}: {names}"]
 
 
 def _unwatched(alarms: Sequence[tuple[str, RateAlarm | str | None]]) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from monitor.gate import Memory
 from monitor.model import Arm, Decision, Missing, Verdict
 from monitor.outcomes import code
 from monitor.pairs import Pair, pair_counts
-from monitor.plan import Plan
+from monitor.plan import InputRule, Plan
 from monitor.series import Series, VariantFacts
 from monitor.watch import TRAFFIC, VALUES, Group, Watch
 from tests.support.events import plan
@@ -201,3 +202,20 @@ def test_the_same_facts_at_any_time_of_day_give_the_same_verdict() -> None:
     shop = watch()
     found = facts(shop, [{OK: 50}] * 20)
     assert judged(shop, found) == judged(shop, found)
+
+
+@pytest.mark.parametrize(
+    ("keyed_by", "names"),
+    [
+        ("conversation", None),
+        ("user", None),
+        ("request", "correction, correction_loop"),
+        ("none", "correction, correction_loop, feedback, late_score"),
+    ],
+)
+def test_what_a_topic_s_keys_keep_from_being_seen_is_said(keyed_by: str, names: str | None) -> None:
+    whole = watch().plan
+    watched = Watch("shop", msgspec.structs.replace(whole, input=InputRule(keyed_by=keyed_by)))  # type: ignore[arg-type]
+    verdict = assess(watched, facts(watched, [{OK: 50}]), (), Past({}, ()), 60.0)
+    said = [line for line in verdict.unwatched if line.startswith("not observed")]
+    assert said == ([] if names is None else [f"not observed, since records are keyed by {keyed_by}: {names}"])
