@@ -88,12 +88,12 @@ system: # what tests need from the operating system: a Chromium, what a Kafka br
 demo: install ## see it find real drift on this machine
 	@$(BIN)/quantwatch demo
 
-# Tests with a broker wait most of their time: they run beside the others, and what they say comes after.
+# Tests with a broker or a server wait most of their time: they run beside the others, and what they say comes after.
 test: install system ## run all tests; what they need and lack is said at the end
 	@$(BIN)/python -m tests.support.broker
-	@said=$$(mktemp); $(BIN)/python -m pytest -m kafka >"$$said" 2>&1 & \
-	$(BIN)/python -m pytest -m "not kafka"; rest=$$?; wait $$!; kafka=$$?; \
-	echo; echo "make test: with Kafka"; cat "$$said"; rm "$$said"; exit $$((rest || kafka))
+	@said=$$(mktemp); $(BIN)/python -m pytest -m "kafka or postgres" --durations=8 >"$$said" 2>&1 & \
+	$(BIN)/python -m pytest -m "not kafka and not postgres"; rest=$$?; wait $$!; servers=$$?; \
+	echo; echo "make test: with Kafka and PostgreSQL"; cat "$$said"; rm "$$said"; exit $$((rest || servers))
 
 test-engines: install $(ENGINES)/.installed ## from logs to verdicts with real llama.cpp servers, which it builds
 	@$(BIN)/python -m pytest tests/engines/llamacpp.py --timeout 3000
