@@ -1,17 +1,12 @@
-"""Opening the database: one URL in, one engine out, its schema brought up by Alembic."""
+"""Opening the database: one URL in, one engine out, its schema the newest."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -21,7 +16,9 @@ from services.extras import needed
 from services.store.bulk import first_line
 
 DEFAULT_URL = "sqlite:///quantwatch.db"
-_MIGRATING = 0x1B0D
+NEWEST = max(path.name[:4] for path in (Path(migrations.__file__).parent / "versions").glob("[0-9]*.py"))
+"""The schema's newest version: migrations are files named by their number."""
+
 _SESSION = "-c idle_in_transaction_session_timeout=30s -c lock_timeout=30s -c tcp_user_timeout=30s"
 
 
@@ -61,45 +58,21 @@ def _patience(url: sa.URL) -> dict[str, Any]:
 def upgrade(engine: Engine) -> None:
     """Brings the schema to the newest version; does nothing where it is there already. One process at a time does."""
     try:
-        with _alone(engine), engine.connect() as connection, _hurried(connection):
-            command.upgrade(_config(connection), "head")
+        if _version(engine) != NEWEST:
+            from services.store.migrating import bring_up  # loads Alembic, which is seldom needed
+
+            bring_up(engine)
     except sa.exc.DatabaseError as error:
         raise StoreError(f"cannot open the database: {first_line(error.orig)}") from None
 
 
-@contextmanager
-def _hurried(connection: sa.Connection) -> Iterator[None]:
-    """A migration that waits for a lock keeps all behind it waiting, too: it gives up after some seconds."""
-    if connection.dialect.name == "sqlite":
-        yield
-        return
-    connection.exec_driver_sql("SET lock_timeout = '5s'")
-    connection.commit()
-    yield
-    connection.exec_driver_sql("RESET lock_timeout")
-    connection.commit()
-
-
-@contextmanager
-def _alone(engine: Engine) -> Iterator[None]:
-    """Keeps others from migrating meanwhile. They ask again and again: a waiting query would hold up new indexes."""
-    if engine.dialect.name == "sqlite":
-        yield
-        return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_MIGRATING))):
-            time.sleep(0.2)
-        try:
-            yield
-        finally:
-            connection.scalar(sa.select(sa.func.pg_advisory_unlock(_MIGRATING)))
-
-
-def _config(connection: sa.Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.attributes["connection"] = connection
-    return config
+def _version(engine: Engine) -> str | None:
+    """The version of the schema; None where there is none yet."""
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return found
 
 
 def _begin_impatient(connection: sa.Connection) -> None:
