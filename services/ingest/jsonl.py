@@ -18,7 +18,7 @@ from services.gap import Gap, Reason
 RUN_BYTES = 32 * 1024 * 1024
 """Bytes committed together, about: some 20,000 records, so that a transaction's own cost is spread."""
 
-BLOCK = 256 * 1024
+BLOCK = 512 * 1024
 """Bytes read at once, and decoded together: some hundred records, which stay near the processor's cache."""
 
 HEAD = 65_536
