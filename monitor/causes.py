@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.blame import NO_BASELINE, NO_DEPLOYED, Differences, ReferencePeriods, blame, from_joint, from_scores, split
-from monitor.checks import declared_levels, inclusion, inclusion_weights, joint, own_values
+from monitor.checks import declared_levels, grouped, inclusion, inclusion_weights, joint, own_values
 from monitor.evidence.attribution import Period
 from monitor.evidence.joint import MISSING, Direction, contrast, outcomes
 from monitor.facts import Counts
@@ -149,8 +149,7 @@ def _strata(facts: VariantFacts, buckets: NDArray[np.int64], end: int) -> tuple[
 
 
 def _differences(series: Series, signal: str, direction: Direction, declared: Sequence[int]) -> Differences:
-    group = inclusion(series, declared)
-    weights = inclusion_weights(declared) if (group > 0).any() else (1.0,)
+    group, weights = grouped(series, declared)
     table = np.zeros((len(weights), series.counts.shape[1]), np.int64)
     np.add.at(table, group, series.counts)
     if signal not in VALUES:

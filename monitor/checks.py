@@ -58,8 +58,7 @@ def check_table(series: Series, signal: str, direction: Direction, declared: Seq
     """
     harm = harm_counts(series.counts, signal, Arm.LOGGED, Arm.REFERENCE, direction)
     buckets, rows = np.unique(series.buckets, return_inverse=True)
-    group = inclusion(series, declared)
-    shares = inclusion_weights(declared) if (group > 0).any() else (1.0,)
+    group, shares = grouped(series, declared)
     groups = len(shares)
     blocks = np.zeros((len(buckets), groups, harm.shape[-1]), dtype=np.int64)
     np.add.at(blocks, (rows, group), harm)
@@ -79,6 +78,12 @@ def inclusion(series: Series, declared: Sequence[int]) -> NDArray[np.int64]:
     _, rows, sizes = np.unique(series.buckets, return_inverse=True, return_counts=True)
     own = np.array([_declared(level, declared) for level in series.levels.tolist()], dtype=np.int64)
     return np.asarray(np.where(sizes[rows] > 1, 1 + np.searchsorted(declared, own), 0), np.int64)
+
+
+def grouped(series: Series, declared: Sequence[int]) -> tuple[NDArray[np.int64], tuple[float, ...]]:
+    """The group of each row and the weight of each group; a single one where all were included alike."""
+    group = inclusion(series, declared)
+    return group, inclusion_weights(declared) if (group > 0).any() else (1.0,)
 
 
 def inclusion_weights(declared: Sequence[int]) -> tuple[float, ...]:

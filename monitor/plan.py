@@ -190,6 +190,11 @@ class DeploymentRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     budget: BudgetRule = BudgetRule()
     policy: PolicyRule = PolicyRule()
 
+    @property
+    def width(self) -> int:
+        """Milliseconds of a bucket."""
+        return int(seconds(self.bucket) * 1000)
+
 
 class WebhookRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A signed webhook (Standard Webhooks); the secret's value is read from the named environment variable."""
@@ -206,6 +211,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str = "7d"
     webhooks: tuple[WebhookRule, ...] = ()
     input: InputRule = InputRule()
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Milliseconds of a bucket of each deployment that is named."""
+        return {name: rule.width for name, rule in self.deployments.items()}
 
     @property
     def digest(self) -> str:

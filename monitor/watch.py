@@ -50,7 +50,7 @@ class Watch:
         self.name = name
         self.plan = plan
         self.rule: DeploymentRule = rule
-        self.width = int(seconds(rule.bucket) * 1000)
+        self.width = rule.width
         self.lateness = int(seconds(rule.lateness) * 1000)
         self.slicer = Slicer(rule.slices)
         self._prefixes = {kind: f"{name}\0{kind}\0".encode() for kind in ("request", "score", "feedback")}

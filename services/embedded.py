@@ -15,7 +15,8 @@ from pathlib import Path
 import uvicorn
 from sqlalchemy.engine import Engine
 
-from monitor.plan import Plan, seconds
+from monitor.plan import Plan
+from services import rounds
 from services.api.app import create_app
 from services.bootstrap import destinations
 from services.evaluate import Evaluator
@@ -23,21 +24,11 @@ from services.ingest.folder import Folder
 from services.ingest.inbox import Inbox
 from services.ingest.tail import Tail
 from services.loops import Loops
-from services.outbound.dispatcher import dispatch_due
-from services.outbound.heartbeat import Heartbeat
 from services.ports import Clock
 from services.runtime import Ingestion
-from services.settings import settings
-from services.store.partitions import prepare
-from services.store.retention import forget
 
 _log = logging.getLogger(__name__)
 _READ_EVERY = 0.5
-_LOOK_EVERY = 1.0
-_FORGET_EVERY = 60.0
-_DISPATCH_EVERY = 1.0
-_BEAT_EVERY = 60.0
-_PREPARE_EVERY = 3_600.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -59,15 +50,12 @@ class Embedded:
         self._loops = Loops(self.stop, engine)
         self._engine = engine
         self._clock = clock
-        self._keep = plan.keep
+        self._plan = plan
         self._ingestion = Ingestion(engine, plan, clock)
         self._inbox = Inbox(engine, clock)
         self._tails = [Tail(folder, engine, clock) for folder in follow]
         self._found = threading.Event()
         self._destinations = destinations(plan)
-        self._widths = {name: int(seconds(rule.bucket) * 1000) for name, rule in plan.deployments.items()}
-        url = settings().heartbeat
-        self._heartbeat = Heartbeat(engine, plan, clock, url) if url else None
         self._evaluator = Evaluator(engine, plan, clock, tuple(self._destinations))
         app = create_app(engine, plan, token=token, stuck=self._loops.stuck)
         config = uvicorn.Config(app, host=address.host, port=address.port, log_level="warning", access_log=False)
@@ -76,12 +64,8 @@ class Embedded:
     def run(self) -> None:
         """Serves until stopped; ends early, with `problem` set, if a part cannot go on."""
         self._loops.every(_READ_EVERY, "reading", self._read)
-        self._loops.every(_LOOK_EVERY, "evaluation", self._look)
-        self._loops.every(_FORGET_EVERY, "retention", lambda: forget(self._engine, self._clock(), self._keep))
-        self._loops.every(_PREPARE_EVERY, "partitions", self._prepare)
-        self._loops.every(_DISPATCH_EVERY, "dispatch", self._dispatch)
-        if self._heartbeat is not None:
-            self._loops.every(_BEAT_EVERY, "heartbeat", self._heartbeat.beat)
+        rounds.evaluate(self._loops, self._engine, self._plan, self._clock, self._look)
+        rounds.dispatch(self._loops, self._engine, self._plan, self._clock, self._destinations)
         # The server gets a thread, so that signals are ours: its own handler would end the process under our feet.
         server = threading.Thread(target=self._serve, daemon=True)
         server.start()
@@ -102,13 +86,6 @@ class Embedded:
     def _look(self) -> None:
         if self._found.is_set():  # else logs that wait since before the start would find their buckets sealed
             self._evaluator.look()
-
-    def _dispatch(self) -> None:
-        while dispatch_due(self._engine, self._destinations, self._clock() / 1000) and not self.stop.is_set():
-            pass
-
-    def _prepare(self) -> None:
-        prepare(self._engine, self._widths, self._clock())
 
     def _serve(self) -> None:
         """Without the API the service ends."""

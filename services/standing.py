@@ -43,7 +43,7 @@ def standing(connection: sa.Connection, plan: Plan, question: Question, now: flo
     rule = plan.deployment(deployment)
     if rule is None:
         return no_verdict(deployment, variant, "unknown deployment", now)
-    width = int(seconds(rule.bucket) * 1000)
+    width = rule.width
     known = question.as_of is not None and question.as_of != math.inf
     until = int((question.as_of or 0.0) * 1000) // width if known else None
     look = queries.latest_look(connection, deployment, variant, until)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from sqlalchemy.engine import Engine
 
-from monitor.plan import DeploymentRule, Plan, seconds
+from monitor.plan import DeploymentRule, Plan
 from services.api.reply import Problem
 from services.store.read_series import Layouts
 
@@ -50,7 +50,7 @@ class Context:
 
     def width_ms(self, deployment: str) -> int:
         """The bucket width of a deployment; 404 if the plan does not know it."""
-        return int(seconds(self.rule(deployment).bucket) * 1000)
+        return self.rule(deployment).width
 
     def _signals(self, deployment: str) -> tuple[tuple[str, str, bool, float], ...]:
         """(name, family, gates, tolerance) of every signal of a deployment."""

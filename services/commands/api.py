@@ -8,14 +8,10 @@ import threading
 import click
 
 from services.commands.options import db_option, plan_option
+from services.commands.processes import begin, refuse_open_host
 from services.commands.stopping import stop_on_signals
 from services.errors import UsageError
-from services.logs import set_up
-from services.planfile import read_plan
 from services.settings import settings
-from services.store.engine import open_engine, upgrade
-
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command("api")
@@ -37,12 +33,8 @@ def command(host: str, port: int, plan_file: str | None, db: str) -> None:
 
     from services.api.app import create_app
 
-    if host not in _LOCAL and not settings().token:
-        raise UsageError(f"--host {host} is not local: set QUANTWATCH_TOKEN first")
-    set_up(settings().json_logs)
-    plan = read_plan(plan_file)
-    engine = open_engine(db)
-    upgrade(engine)
+    refuse_open_host(host)
+    plan, engine, _ = begin(plan_file, db)
     app = create_app(engine, plan, token=settings().token)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     place = _listen(host, port)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from monitor.plan import Plan, seconds
+from monitor.plan import seconds
 from services.commands.options import db_option, plan_option
 from services.errors import UsageError
 from services.planfile import read_plan
@@ -52,7 +52,7 @@ def tidy(coarsen_after: str | None, wide: str, forget_after: str | None, plan_fi
     engine = open_engine(db)
     upgrade(engine)
     now = clock_of(engine)()
-    widths = _widths(plan)
+    widths = plan.widths
     for name, width in widths.items():
         if forget_after is not None:
             rows = forget_builds(engine, name, (now - _age("--forget-after", forget_after)) // width)
@@ -64,10 +64,6 @@ def tidy(coarsen_after: str | None, wide: str, forget_after: str | None, plan_fi
     forget(engine, now, plan.keep)
     if dropped := drop_empty(engine, widths, now):
         click.echo(f"dropped {len(dropped):,} empty partitions")
-
-
-def _widths(plan: Plan) -> dict[str, int]:
-    return {name: int(seconds(rule.bucket) * 1000) for name, rule in plan.deployments.items()}
 
 
 def _age(option: str, text: str) -> int:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import click
 
 from services.commands.options import db_option, health_option, plan_option
-from services.commands.processes import run_until_stopped
-from services.logs import set_up
-from services.planfile import read_plan
-from services.settings import settings
-from services.store.engine import open_engine, upgrade
-
-_BEAT_EVERY = 60.0
+from services.commands.processes import begin, run_until_stopped
 
 
 @click.command("dispatch")
@@ -31,30 +24,11 @@ def command(every: float, health: str | None, plan_file: str | None, db: str) ->
     \b
     quantwatch dispatch --plan quantwatch.yaml --db postgresql://quantwatch@db/quantwatch
     """
+    from services import rounds
     from services.bootstrap import destinations
     from services.loops import Loops
-    from services.outbound.dispatcher import dispatch_due
-    from services.outbound.heartbeat import Heartbeat
-    from services.store.clock import clock_of
 
-    set_up(settings().json_logs)
-    plan = read_plan(plan_file)
-    engine = open_engine(db)
-    upgrade(engine)
-    clock = clock_of(engine)
-    known = destinations(plan)
+    plan, engine, clock = begin(plan_file, db)
     loops = Loops(threading.Event(), engine)
-    loops.every(every, "dispatch", _until_none(lambda: dispatch_due(engine, known, clock() / 1000), loops.stop))
-    if url := settings().heartbeat:
-        loops.every(_BEAT_EVERY, "heartbeat", Heartbeat(engine, plan, clock, url).beat)
+    rounds.dispatch(loops, engine, plan, clock, destinations(plan), every)
     run_until_stopped(loops, health, engine, clock)
-
-
-def _until_none(deliver: Callable[[], int], stop: threading.Event) -> Callable[[], None]:
-    """Goes on at once as long as something was delivered."""
-
-    def work() -> None:
-        while deliver() and not stop.is_set():
-            pass
-
-    return work

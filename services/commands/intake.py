@@ -7,11 +7,7 @@ import threading
 import click
 
 from services.commands.options import db_option, health_option, plan_option
-from services.commands.processes import run_until_stopped
-from services.logs import set_up
-from services.planfile import read_plan
-from services.settings import settings
-from services.store.engine import open_engine, upgrade
+from services.commands.processes import begin, run_until_stopped
 
 
 @click.command("intake")
@@ -31,13 +27,8 @@ def command(every: float, health: str | None, plan_file: str | None, db: str) ->
     from services.ingest.inbox import Inbox
     from services.loops import Loops
     from services.runtime import Ingestion
-    from services.store.clock import clock_of
 
-    set_up(settings().json_logs)
-    plan = read_plan(plan_file)
-    engine = open_engine(db)
-    upgrade(engine)
-    clock = clock_of(engine)
+    plan, engine, clock = begin(plan_file, db)
     ingestion, inbox = Ingestion(engine, plan, clock), Inbox(engine, clock)
     loops = Loops(threading.Event(), engine)
     loops.every(every, "intake", lambda: ingestion.read(inbox))

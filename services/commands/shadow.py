@@ -16,14 +16,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from services.bootstrap import shadow_worker
 from services.commands.options import db_option, health_option, plan_option
+from services.commands.processes import answering, begin
 from services.commands.stopping import stop_on_signals
-from services.healthserver import HealthServer
-from services.logs import set_up
-from services.planfile import read_plan
 from services.ports import Clock
-from services.settings import settings
-from services.store.clock import clock_of
-from services.store.engine import open_engine, upgrade
 from services.store.queries import replays_failed, replays_waiting
 
 _WAITS = "an engine does not answer, a day's limit is spent, or another worker has them"
@@ -43,12 +38,8 @@ def command(until_empty: bool, health: str | None, plan_file: str | None, db: st
     quantwatch shadow --plan quantwatch.yaml --db postgresql://quantwatch@db/quantwatch
     quantwatch shadow --until-empty
     """
-    plan = read_plan(plan_file)
-    set_up(settings().json_logs)
-    engine = open_engine(db)
-    upgrade(engine)
+    plan, engine, clock = begin(plan_file, db)
     base = Path(plan_file).parent if plan_file else Path()
-    clock = clock_of(engine)
     worker = shadow_worker(engine, plan, clock, base, name=f"shadow-{socket.gethostname()}-{os.getpid()}")
     stop = threading.Event()
     stop_on_signals(stop)
@@ -73,12 +64,8 @@ def _healthy(health: str | None, engine: Engine, clock: Clock, lease: float) -> 
         seconds = time.monotonic() - ended
         return f"it has been at one batch for {seconds:.0f} s" if seconds > 2 * lease else None
 
-    server = HealthServer(health, engine, clock, stuck) if health else None
-    try:
+    with answering(health, engine, clock, stuck):
         yield after
-    finally:
-        if server is not None:
-            server.close()
 
 
 @contextmanager

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
 import click
 
 from services.commands.kafka_options import feedback_option, kafka_option, requests_option
 from services.commands.options import db_option, health_option, plan_option
+from services.commands.processes import answering, begin
 from services.commands.stopping import stop_on_signals
-from services.healthserver import HealthServer
-from services.planfile import read_plan
-from services.store.engine import open_engine, upgrade
 
 
 @click.command("stream")
@@ -51,15 +48,11 @@ def command(
     quantwatch stream --kafka kafka:9092 --requests llm-requests --plan quantwatch.yaml
     quantwatch stream --kafka kafka:9092 --requests llm-requests --feedback llm-feedback --health 127.0.0.1:8322
     """
-    from services.store.clock import clock_of
     from services.stream.relay import Relay
     from services.stream.run import Stream
     from services.stream.settings import StreamSettings
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    plan = read_plan(plan_file)
-    engine = open_engine(db)
-    upgrade(engine)
+    plan, engine, clock = begin(plan_file, db)
     settings = StreamSettings(
         kafka,
         requests,
@@ -69,18 +62,13 @@ def command(
         reject_limit=reject_limit,
         skip_gaps=skip_gaps,
     )
-    clock = clock_of(engine)
     stream = Stream(engine, plan, clock, settings)
     stop = threading.Event()
     stop_on_signals(stop)
-    server = HealthServer(health, engine, clock, stream.worker.stuck) if health else None
-    if quarantined:
-        relay = Relay(engine, clock, kafka, quarantined)
-        threading.Thread(target=relay.run, args=(stop,), name="relay", daemon=True).start()
-    try:
+    with answering(health, engine, clock, stream.worker.stuck):
+        if quarantined:
+            relay = Relay(engine, clock, kafka, quarantined)
+            threading.Thread(target=relay.run, args=(stop,), name="relay", daemon=True).start()
         summary = stream.run(stop)
-    finally:
-        if server is not None:
-            server.close()
     kept = sum(summary.quarantined.values())
     click.echo(f"accepted {summary.accepted:,}, duplicates {summary.duplicates:,}, quarantined {kept:,}", err=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,20 +17,34 @@ from services.errors import UsageError
 if TYPE_CHECKING:
     from services.stream.topics import Wanted
 
-F = TypeVar("F", bound=Callable[..., Any])
 
+def _wanted_topics(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which topics there are to be and what they are like; the command gets them as `wanted`."""
 
-def _shape(command: F) -> F:
-    """What the topics should be like."""
+    @wraps(command)
+    def with_wanted(
+        requests: str,
+        feedback: str | None,
+        quarantined: str | None,
+        partitions: int,
+        retention: str,
+        compression: str,
+        **rest: Any,
+    ) -> None:
+        command(wanted=_wanted(requests, feedback, quarantined, partitions, retention, compression), **rest)
+
     options = (
+        requests_option,
+        feedback_option,
         click.option("--quarantined", metavar="TOPIC", help="Topic of what cannot be taken."),
         click.option("--partitions", default=12, show_default=True, help="As many workers can share the work."),
         click.option("--retention", default="7d", show_default=True, help="How long a worker may be away."),
         click.option("--compression", default="zstd", show_default=True, help="Of the topics: zstd, lz4, gzip, …"),
     )
+    found: Callable[..., None] = with_wanted
     for option in reversed(options):
-        command = option(command)
-    return command
+        found = option(found)
+    return found
 
 
 @click.group("topics")
@@ -39,22 +54,10 @@ def command() -> None:
 
 @command.command("create")
 @kafka_option
-@requests_option
-@feedback_option
-@_shape
+@_wanted_topics
 @click.option("--replication", default=1, show_default=True, help="Copies of each; 3 in production.")
 @json_option
-def create(
-    kafka: str,
-    requests: str,
-    feedback: str | None,
-    quarantined: str | None,
-    partitions: int,
-    retention: str,
-    compression: str,
-    replication: int,
-    as_json: bool,
-) -> None:
+def create(kafka: str, wanted: Sequence[Wanted], replication: int, as_json: bool) -> None:
     """Make those topics that are not there. What is there stays as it is.
 
     Requests and their feedback get equally many partitions, so that one worker sees both.
@@ -65,7 +68,6 @@ def create(
     from services.stream.cluster import Cluster
     from services.stream.topics import create as make
 
-    wanted = _wanted(requests, feedback, quarantined, partitions, retention, compression)
     with closing(Cluster(kafka)) as cluster:
         made = make(cluster, wanted, replication)
     if as_json:
@@ -77,20 +79,9 @@ def create(
 
 @command.command("check")
 @kafka_option
-@requests_option
-@feedback_option
-@_shape
+@_wanted_topics
 @json_option
-def check(
-    kafka: str,
-    requests: str,
-    feedback: str | None,
-    quarantined: str | None,
-    partitions: int,
-    retention: str,
-    compression: str,
-    as_json: bool,
-) -> None:
+def check(kafka: str, wanted: Sequence[Wanted], as_json: bool) -> None:
     """Hold the topics against what they should be. Ends with 1 if one is otherwise.
 
     \b
@@ -99,7 +90,6 @@ def check(
     from services.stream.cluster import Cluster
     from services.stream.topics import check as hold
 
-    wanted = _wanted(requests, feedback, quarantined, partitions, retention, compression)
     with closing(Cluster(kafka)) as cluster:
         problems = hold(cluster, wanted)
     if as_json:

@@ -11,16 +11,12 @@ import click
 from monitor.plan import Plan
 from services.commands.kafka_options import feedback_option
 from services.commands.options import db_option, plan_option
+from services.commands.processes import begin, refuse_open_host
 from services.commands.stopping import stop_on_signals
-from services.errors import ServiceError, UsageError
+from services.errors import ServiceError
 from services.ingest.folder import folders
-from services.logs import set_up
-from services.planfile import DEFAULT_FILE, read_plan
+from services.planfile import DEFAULT_FILE
 from services.settings import settings
-from services.store.clock import clock_of
-from services.store.engine import open_engine, upgrade
-
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command("up")
@@ -59,14 +55,10 @@ def command(
     """
     from services.embedded import Address, Beside, Embedded, command_line
 
-    if host not in _LOCAL and not settings().token:
-        raise UsageError(f"--host {host} is not local: set QUANTWATCH_TOKEN first")
-    set_up(settings().json_logs)
-    plan = read_plan(plan_file)
+    refuse_open_host(host)
     follow = folders(logs)
-    engine = open_engine(db)
-    upgrade(engine)
-    service = Embedded(engine, plan, clock_of(engine), follow, settings().token, Address(host, port))
+    plan, engine, clock = begin(plan_file, db)
+    service = Embedded(engine, plan, clock, follow, settings().token, Address(host, port))
     plan_path = Path(plan_file or DEFAULT_FILE) if not plan.open else None
     beside = [Beside(command_line("shadow", plan_path, db))] if shadow and _has_arms(plan) else []
     if kafka:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from services.outbound.destination import Delivery, Destination
 from services.store import outbox
@@ -55,24 +53,6 @@ def dispatch_due(
 
     with ThreadPoolExecutor(len(names), "dispatch") as pool:
         return sum(pool.map(lambda name: _serve(engine, name, destinations.get(name), clock, patience), names))
-
-
-def run(
-    engine: Engine,
-    destinations: Mapping[str, Destination],
-    stop: threading.Event,
-    clock: Callable[[], float],
-    pause: float = 1.0,
-) -> None:
-    """Dispatches until `stop` is set; a database that does not answer is waited for."""
-    while not stop.is_set():
-        try:
-            delivered = dispatch_due(engine, destinations, clock())
-        except SQLAlchemyError as error:
-            _log.warning("the outbox cannot be read (%s); trying again", type(error).__name__)
-            delivered = 0
-        if not delivered:
-            stop.wait(pause)
 
 
 def _serve(

@@ -33,8 +33,7 @@ def register(engine: Engine, source: str, incarnation: str) -> tuple[int, str]:
     From its registration on, a source holds up sealing until its watermark has passed.
     """
     with writing(engine) as connection, connection.begin():
-        new = {"source": source, "incarnation": incarnation, "next": 0, "mark": "", "watermark": 0, "closed": False}
-        insert_new(connection, t.position, [new])
+        insert_new(connection, t.position, [new_position(source, incarnation, 0)])
         row = connection.execute(sa.select(t.position).where(t.position.c.source == source).with_for_update()).one()
         if row.incarnation != incarnation and row.next > 0:  # of which nothing was read may still get its beginning
             raise GapError(
@@ -44,6 +43,11 @@ def register(engine: Engine, source: str, incarnation: str) -> tuple[int, str]:
         opened = {"closed": False, "incarnation": incarnation}
         connection.execute(sa.update(t.position).where(t.position.c.source == source).values(opened))
         return int(row.next), str(row.mark)
+
+
+def new_position(source: str, incarnation: str, begin: int) -> Row:
+    """The row of a source that is read from `begin` on, and holds up sealing from now on."""
+    return {"source": source, "incarnation": incarnation, "next": begin, "mark": "", "watermark": 0, "closed": False}
 
 
 def close(engine: Engine, source: str) -> None:

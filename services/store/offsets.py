@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from services.errors import FenceError, GapError
 from services.gap import Gap, Reason
-from services.store.commit import writing
+from services.store.commit import new_position, writing
 from services.store.tables import position
 
 
@@ -52,7 +52,7 @@ def register_partitions(engine: Engine, partitions: Sequence[Partition]) -> dict
         for one in partitions:
             row = known.get(one.source)
             if row is None:
-                fresh.append(_row(one))
+                fresh.append(new_position(one.source, one.incarnation, one.first))
             elif row.incarnation != one.incarnation or row.closed:
                 problem = _adopt(connection, one, row)
                 if problem is not None:
@@ -79,17 +79,6 @@ def _known(connection: Connection, sources: Sequence[str]) -> dict[str, Any]:
     p = position.c
     wanted = sa.select(p.source, p.incarnation, p.next, p.watermark, p.closed).where(p.source.in_(sources))
     return {row.source: row for row in connection.execute(wanted)}
-
-
-def _row(one: Partition) -> dict[str, object]:
-    return {
-        "source": one.source,
-        "incarnation": one.incarnation,
-        "next": one.first,
-        "mark": "",
-        "watermark": 0,
-        "closed": False,
-    }
 
 
 def _adopt(connection: Connection, one: Partition, row: Any) -> GapError | None:

@@ -11,9 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from services.outbound.dispatcher import LEASE_SECONDS, Patience, dispatch_due, run
+from monitor.plan import Plan
+from services import rounds
+from services.loops import Loops
+from services.outbound.dispatcher import LEASE_SECONDS, Patience, dispatch_due
 from services.outbound.webhook import Webhook
 from services.store import outbox
+from services.store.clock import clock_of
 from tests.integration.outbound.conftest import Outbox, Receiver
 
 KEY = bytes(range(32))
@@ -127,7 +131,9 @@ def test_the_loop_delivers_and_stops(
     engine: Engine, letters: Outbox, receiver: Receiver, hooks: dict[str, Webhook]
 ) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=run, args=(engine, hooks, stop, time.time, 0.02))
+    loops = Loops(stop, engine)
+    rounds.dispatch(loops, engine, Plan(), clock_of(engine), hooks, 0.02)
+    thread = threading.Thread(target=loops.run)
     thread.start()
     letters.put("one", "webhook:a")
     until = time.monotonic() + 30
