@@ -12,6 +12,7 @@ from monitor.plan import Plan
 from services.commands import dry_run
 from services.commands.look import look_at
 from services.commands.options import clock, db_option, json_option, plan_option, print_json
+from services.ingest.extract import refuse_no_log
 from services.ingest.jsonl import JsonlFile
 from services.planfile import read_plan
 from services.runtime import Ingestion, Summary
@@ -39,6 +40,8 @@ def command(files: tuple[str, ...], plan_file: str | None, db: str, as_json: boo
     if dry:
         _look(files, read_plan(plan_file), as_json)
         return
+    for name in files:
+        refuse_no_log(Path(name))
     sources = [JsonlFile(Path(name), clock) for name in files]
     plan = read_plan(plan_file)
     engine = open_engine(db)

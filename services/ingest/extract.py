@@ -19,6 +19,7 @@ LEAST: Final = 200
 
 _LOOK: Final = 64 * 1024
 _TAIL: Final = 4 * 1024 * 1024
+_WIDE: Final = "UTF-16 text"
 _KINDS: Final = (
     (b"\x1f\x8b", "gzip"),
     (b"(\xb5/\xfd", "zstd"),
@@ -27,8 +28,8 @@ _KINDS: Final = (
     (b"PK\x03\x04", "zip"),
     (b"PAR1", "Parquet"),
     (b"SQLite format 3", "SQLite"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
+    (b"\xff\xfe", _WIDE),
+    (b"\xfe\xff", _WIDE),
 )
 
 
@@ -59,20 +60,38 @@ def stretches(files: Sequence[str], clock: Callable[[], int]) -> list[Stretches]
 
 def refuse_no_text(path: Path) -> None:
     """Raises `UsageError` for what is no log of text, with what it seems to be."""
+    head = _head(path)
+    if not head.strip():
+        raise UsageError(f"{path}: is empty")
+    if kind := _kind(head):
+        raise UsageError(f"{path}: is {kind}, not lines of JSON in UTF-8")
+    if b"\0" in head:
+        raise UsageError(f"{path}: is binary, not lines of JSON in UTF-8")
+
+
+def refuse_no_log(path: Path) -> None:
+    """The same of what cannot be a log at all: an empty one can, and so can one in which lines are broken."""
+    head = _head(path)
+    kind = _kind(head)
+    if kind in (None, _WIDE):  # may be the first bytes of a broken line
+        lines = any(line.lstrip().startswith((b'{"', b'{ "')) for line in head.split(b"\n"))
+        kind = (kind or "binary") if b"\0" in head and not lines else None
+    if kind:
+        raise UsageError(f"{path}: is {kind}, not lines of JSON in UTF-8")
+
+
+def _head(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise UsageError(f"{path}: is a directory")
         with path.open("rb") as file:
-            head = file.read(_LOOK)
+            return file.read(_LOOK)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or 'cannot be read'}") from None
-    if not head.strip():
-        raise UsageError(f"{path}: is empty")
-    kind = next((kind for magic, kind in _KINDS if head.startswith(magic)), None)
-    if kind is not None:
-        raise UsageError(f"{path}: is {kind}, not lines of JSON in UTF-8")
-    if b"\0" in head:
-        raise UsageError(f"{path}: is binary, not lines of JSON in UTF-8")
+
+
+def _kind(head: bytes) -> str | None:
+    return next((kind for magic, kind in _KINDS if head.startswith(magic)), None)
 
 
 def line_number(path: Path, position: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -137,3 +138,29 @@ def test_what_is_printed_is_json_for_machines(quantwatch, log: Path) -> None:  #
     ran = quantwatch("ingest", log, "--plan", "plan.yaml", "--db", "sqlite:///x.db", "--json")
     assert len(ran.out.splitlines()) == 1
     assert set(json.loads(ran.out)) == {"accepted", "duplicates", "quarantined"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(b"{}" * 99), "is gzip"),
+        (b"PAR1" + bytes(range(256)) * 9, "is Parquet"),
+        (b"SQLite format 3\0" + bytes(99), "is SQLite"),
+        (b"\x7fELF\0\0" + bytes(range(256)) * 9, "is binary"),
+        ('{"id": "x"}\n'.encode("utf-16"), "is UTF-16 text"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_whole(quantwatch, folder: Path, content: bytes, said: str) -> None:  # type: ignore[no-untyped-def]
+    (folder / "good.jsonl").write_bytes(line(request("r", time.time())) + b"\n")
+    (folder / "log.jsonl").write_bytes(content)
+    done = quantwatch("ingest", "good.jsonl", "log.jsonl", "--db", "sqlite:///x.db")
+    assert done.code == 3
+    assert done.err.strip().splitlines() == [f"quantwatch: log.jsonl: {said}, not lines of JSON in UTF-8"]
+    assert not (folder / "x.db").exists()
+
+
+@pytest.mark.parametrize("first", [b"\0\0\0", b"\xff\xfe\xfa", b'{"id": "\0"}', b"\xfe\xff"])
+def test_a_log_that_begins_with_a_broken_line_is_taken(quantwatch, folder: Path, first: bytes) -> None:  # type: ignore[no-untyped-def]
+    (folder / "log.jsonl").write_bytes(first + b"\n" + line(request("r", time.time())) + b"\n")
+    taken = quantwatch("ingest", "log.jsonl", "--db", "sqlite:///x.db", "--json").json[0]
+    assert (taken["accepted"], sum(taken["quarantined"].values())) == (1, 1)
