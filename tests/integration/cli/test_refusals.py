@@ -15,7 +15,7 @@ import pytest
         (["ingest"], "Missing argument 'FILE...'"),
         (["ingest", "--nosuch", "x"], "No such option"),
         (["ingest", "none.jsonl", "--db", "sqlite:///x.db"], "none.jsonl: No such file or directory"),
-        (["ingest", ".", "--db", "sqlite:///x.db"], ".: Is a directory"),
+        (["ingest", ".", "--db", "sqlite:///x.db"], ".: is a directory"),
         (["verdict", "nosuch", "--db", "sqlite:///x.db"], "nosuch"),
         (["verdict", "v", "--as-of", "soon", "--db", "sqlite:///x.db"], "--as-of 'soon' is no time"),
         (["plan", "check", "none.yaml"], "none.yaml: cannot be read: No such file or directory"),
