@@ -37,6 +37,11 @@ class Placing:
         self.broken: list[Found] = []
         self._said: set[str] = set()
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether the last look saw all that the folder held, so that what it did not see is not there."""
+        return self._torn == 0
+
     def look(self) -> bool:
         """Sees what the folder holds now; changes nothing where it cannot be read.
 

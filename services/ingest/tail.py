@@ -63,7 +63,7 @@ class Tail:
             file = self._placing.broken.pop()
             ingestion.miss(Gap(f"tail:{file.path}", 0, None, Reason.DAMAGED))
         for log in self.logs.all.values():
-            if self._is_nowhere(log):
+            if self._placing.is_sure and self._is_nowhere(log):
                 self._give_up(ingestion, log)
 
     def close(self) -> None:
