@@ -10,13 +10,16 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from monitor.beside import control_findings
 from monitor.findings import change_finding, drift_findings, fail_finding
 from monitor.gate import CheckKey, Gate, Memory
+from monitor.live import LATENCIES
 from monitor.model import Check, Decision, Finding, Recommendation, Verdict
-from monitor.news import Live, LiveKey, budget, control_findings, past_findings
+from monitor.news import past_findings
 from monitor.response.recommend import Candidate, recommend
-from monitor.series import VariantFacts, holds, seal
+from monitor.series import Sealing, VariantFacts, holds, seal
 from monitor.watch import Group, Watch
+from monitor.watched import Live, LiveKey, budget
 
 AMENDED = "sealed facts have changed since an earlier look: nothing is shown by them"
 _HOLD = Recommendation("hold", "not every gating check is decided")
@@ -59,8 +62,8 @@ def assess(
         *past_findings(live, gate.case.of_change, unwatched),
     )
     decision, reason = decide(watch, facts, checks, findings, gate.uncovered)
-    layout = watch.layouts[Group.PAIR].digest
-    amended = bool(past.seal) and not holds(past.seal, facts.pairs, layout)
+    sealing = sealing_of(watch)
+    amended = bool(past.seal) and not holds(past.seal, facts, sealing)
     if amended and not past.latched and not past.beside:
         decision, reason = Decision.HOLD, AMENDED
     verdict = Verdict(
@@ -79,9 +82,16 @@ def assess(
         worst=_worst(checks),
         plan=watch.plan.digest,
         unwatched=tuple(unwatched),
-        seal=past.seal if amended else seal(facts.pairs, round(now * 1000 / watch.width), layout),
+        seal=past.seal if amended else seal(facts, sealing, round(now * 1000 / watch.width)),
     )
     return advised(watch, verdict, past.candidates)
+
+
+def sealing_of(watch: Watch) -> Sealing:
+    """Which facts a look names. Latencies are left out: their blocks are wider than buckets."""
+    layouts = "".join(watch.layouts[group].digest for group in (Group.PAIR, Group.LIVE))
+    live = {definition.signal for definition in watch.live} - {*LATENCIES}
+    return Sealing(frozenset(live), layouts)
 
 
 def advised(watch: Watch, verdict: Verdict, candidates: Sequence[Candidate]) -> Verdict:

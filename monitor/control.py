@@ -27,7 +27,7 @@ QUANTILE = 0.95
 class Compared:
     """Both arms by question, block and stratum: yes and units here, then of the control, (G, T, S, 4).
 
-    `odds` (G, T) are those that are tolerated in each block.
+    `odds` (G, T, S) are those that are tolerated in each block and stratum.
     """
 
     buckets: NDArray[np.int64]
@@ -68,24 +68,29 @@ def compared(check: LiveCheck, series: Series, control: Series, first: int, tole
     buckets = np.intersect1d(here.buckets, there.buckets)
     arms = [Series(buckets, buckets, each.counts[np.isin(each.buckets, buckets)]) for each in (here, there)]
     if check.direction == "longer":
-        tables = tail.beyond(
-            latency_bins(arms[0]), latency_bins(arms[1]), QUANTILE, shift=bins(check.signal, tolerance)
-        )
-        each = [tables, *(tables[:, [s]] for s in range(tables.shape[1]))]
-        groups = np.zeros((len(each), *tables.shape), np.int64)
-        for g, part in enumerate(each):
-            groups[g, :, : part.shape[1]] = part
-        return Compared(buckets, groups, np.ones(groups.shape[:2]))
+        return _strata(buckets, latency_bins(arms[0]), latency_bins(arms[1]), *bins(check.signal, tolerance))
     here_counts, there_counts = (yes_and_units(check, arm) for arm in arms)
     counts = np.concatenate([here_counts, there_counts], axis=-1)[:, :, None, :]
-    return Compared(buckets, counts, tolerated_odds(there_counts[..., 0], there_counts[..., 1], tolerance))
+    return Compared(buckets, counts, tolerated_odds(there_counts[..., 0], there_counts[..., 1], tolerance)[..., None])
 
 
-def bins(signal: str, tolerance: float) -> int:
-    """How many bins longer a latency may be: the tolerance, rounded up to whole bins of a third each."""
+def _strata(
+    buckets: NDArray[np.int64], here: NDArray[np.int64], control: NDArray[np.int64], shift: int, part: float
+) -> Compared:
+    """All strata together as the first question, each alone as one more."""
+    edge = tail.edges(control, QUANTILE)
+    counts, odds = tail.beyond(here, control, edge, shift), tail.tolerated_odds(control, edge, part)
+    alone = np.eye(counts.shape[1], dtype=np.int64)
+    whose = np.concatenate([np.ones((1, len(alone)), np.int64), alone])
+    return Compared(buckets, counts * whose[:, None, :, None], np.broadcast_to(odds, (len(whose), *odds.shape)))
+
+
+def bins(signal: str, tolerance: float) -> tuple[int, float]:
+    """How many bins longer a latency may be, a third each: whole ones, and the part of one more."""
     edges = EDGES[signal]
     narrowest = min(math.log(above / edge) for edge, above in itertools.pairwise(edges))
-    return math.ceil(math.log1p(tolerance) / narrowest)
+    part, shift = math.modf(math.log1p(tolerance) / narrowest)
+    return int(shift), part
 
 
 def advance(found: Compared, before: ControlState | None) -> ControlState:
@@ -96,7 +101,7 @@ def advance(found: Compared, before: ControlState | None) -> ControlState:
         before = ControlState(0, "", wealth, detector.fresh(bets=wealth.size))
     new = found.counts[:, before.done :]
     yes, units, yes0, units0 = np.moveaxis(new, -1, 0)
-    factors = concurrent.gains(yes, units, yes0, units0, found.odds[:, before.done :, None]).sum(axis=-1)
+    factors = concurrent.gains(yes, units, yes0, units0, found.odds[:, before.done :]).sum(axis=-1)
     flat = factors.reshape(before.wealth.size, factors.shape[-1])
     wealth = np.add.accumulate(np.concatenate([before.wealth[..., None], factors], axis=-1), axis=-1)[..., -1]
     seen = np.minimum(new[0, :, :, 1].sum(axis=-1), new[0, :, :, 3].sum(axis=-1))

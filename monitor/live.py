@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.evidence.category import one_against_rest
-from monitor.model import Definition
+from monitor.model import Definition, Missing
 from monitor.series import Series
 from monitor.signals.latency import BINS, LOADS, PROMPTS, SIGNALS, STRATA
 from monitor.slices import ALL
@@ -18,11 +18,10 @@ from monitor.watch import Group, Watch
 LATENCIES = SIGNALS
 """Signals that are watched for a longer tail."""
 
-CATEGORICAL = ("refusal", "truncation")
+CATEGORICAL = ("refusal", "finish_reason")
 """Signals of which each category may rise or fall; where the plan knows a rate, that is watched instead."""
 
-LATENCY_BLOCK = 600_000
-"""Evidence about latency is read in blocks of about this many milliseconds: a bucket has too few of its 432 bins."""
+_MISSING = frozenset(map(str, Missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,8 @@ class LiveCheck:
 
 
 def live_checks(watch: Watch) -> tuple[LiveCheck, ...]:
-    """Everything that is watched of one variant's live units. Latencies are watched over all traffic."""
+    """Everything that is watched of one variant's live units. Latencies are watched over all traffic, and on the slices
+    of which the plan says so."""
     return tuple(_checks(watch))
 
 
@@ -58,8 +58,10 @@ def _checks(watch: Watch) -> Iterator[LiveCheck]:
     hindsight = [definition for group in (Group.CORRECTION, Group.JOIN) for definition in watch.hindsight[group]]
     for definition in (*watch.live, *hindsight):
         if definition.signal in LATENCIES:
-            yield LiveCheck(ALL, definition, "longer")
-        elif definition.yes:
+            for rule in watch.slicer.rules:
+                if rule.name == ALL or rule.latency:
+                    yield LiveCheck(rule.name, definition, "longer")
+        elif definition.yes or definition.signal in CATEGORICAL:
             known = watch.signal_rule(definition.signal).rate is not None
             direction = "shift" if definition.signal in CATEGORICAL and not known else "more"
             for name in watch.slicer.names:
@@ -67,9 +69,8 @@ def _checks(watch: Watch) -> Iterator[LiveCheck]:
 
 
 def categories(definition: Definition) -> tuple[str, ...]:
-    """The cells that are watched as categories; of two, one says it all."""
-    cells = (*definition.no, *definition.yes)
-    return definition.yes if len(cells) == 2 else cells
+    """The cells that are watched as categories: all that are no reason for having none."""
+    return tuple(cell for cell in definition.cells if cell not in _MISSING)
 
 
 def yes_and_units(check: LiveCheck, series: Series) -> NDArray[np.int64]:
@@ -80,8 +81,8 @@ def yes_and_units(check: LiveCheck, series: Series) -> NDArray[np.int64]:
     definition = check.definition
     at = {cell: column for column, cell in enumerate(definition.cells)}
     if check.direction == "shift":
-        whole = series.counts[:, [at[cell] for cell in (*definition.no, *definition.yes)]].sum(axis=1)
-        return one_against_rest(series.counts[:, [at[cell] for cell in categories(definition)]], whole)
+        counts = series.counts[:, [at[cell] for cell in categories(definition)]]
+        return one_against_rest(counts, counts.sum(axis=1))
     yes = series.counts[:, [at[cell] for cell in definition.yes]].sum(axis=1)
     if definition.no:
         units = yes + series.counts[:, [at[cell] for cell in definition.no]].sum(axis=1)

@@ -1,132 +1,23 @@
-"""What is news about live units, as findings: against the build that serves beside them, and against the past."""
+"""What is news about live units against the past, as findings, and what cannot be watched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
-from monitor import control, longer, tickets
-from monitor.control import Compared, ControlAnswer
+from monitor import longer, tickets
 from monitor.evidence.baseline import CONTAMINATED
-from monitor.evidence.bets import RATE
-from monitor.evidence.budget import ErrorNumbers, spend
-from monitor.evidence.interval import bounds
 from monitor.evidence.joint import Direction
-from monitor.gate import gating_checks
-from monitor.live import LATENCY_BLOCK, LiveCheck, group_name, live_checks, yes_and_units
+from monitor.live import LiveCheck, group_name, live_checks, yes_and_units
 from monitor.model import Blame, Finding, Interval
-from monitor.series import Series, VariantFacts
+from monitor.series import Series
+from monitor.stretch import Waits, waits
 from monitor.tickets import RateAlarm
-from monitor.told import against_control, against_past
+from monitor.told import against_past
 from monitor.watch import Group, Watch
+from monitor.watched import Live
 
 Blaming = Callable[[str, str, Direction], Blame]
 """Whose fault a live change is, by slice, signal and direction of harm."""
-
-
-LiveKey = tuple[str, str, str]
-"""Slice, signal and direction of a live check."""
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """One variant's live units, those of the other variants, and what they are judged by."""
-
-    watch: Watch
-    facts: VariantFacts
-    others: Sequence[VariantFacts]
-    numbers: ErrorNumbers
-
-    def series(self, check: LiveCheck) -> Series | None:
-        """The variant's own series of a check."""
-        return self.facts.units.get((check.slice, check.signal))
-
-    def past(self, check: LiveCheck) -> list[Series]:
-        """What all variants gave before this one's deploy."""
-        found = [other.units[check.slice, check.signal] for other in self.others if self._has(other, check)]
-        earlier = [series.before(self.facts.first) for series in found]
-        return [series for series in earlier if len(series.buckets)]
-
-    def control(self, check: LiveCheck) -> Series | None:
-        """The series of the declared control, if it served."""
-        rule = self.watch.rule.variants.get(self.facts.variant)
-        name = None if rule is None else rule.control
-        found = [other for other in self.others if other.variant == name and self._has(other, check)]
-        return found[0].units[check.slice, check.signal] if found else None
-
-    @staticmethod
-    def _has(other: VariantFacts, check: LiveCheck) -> bool:
-        return (check.slice, check.signal) in other.units
-
-
-def budget(watch: Watch) -> ErrorNumbers:
-    """The plan's budget in numbers, spent over every check that may ever fail, page or ticket one variant."""
-    checks = live_checks(watch)
-    compared = checks if any(rule.control for rule in watch.rule.variants.values()) else ()
-    return spend(
-        watch.rule.budget,
-        checks=len(gating_checks(watch)),
-        tickets=sum(1 if check.direction == "longer" else check.groups for check in checks),
-        controls=len(compared),
-        gates=sum(fails(watch, check) for check in compared),
-    )
-
-
-def fails(watch: Watch, check: LiveCheck) -> bool:
-    """Whether a check against the control may fail a variant, and not only page."""
-    slices = {rule.name for rule in watch.slicer.rules if rule.gates}
-    return bool(watch.signal_rule(check.signal).gates) and check.slice in slices
-
-
-def control_findings(live: Live, latched: Collection[LiveKey], memory: control.Memory) -> Iterator[Finding]:
-    """What is worse than at the declared control, at the same times: it fails a variant where the signal gates, and
-    pages else. `latched` are the checks that failed beside it before."""
-    for check in live_checks(live.watch):
-        series, beside = live.series(check), live.control(check)
-        if series is None or beside is None:
-            continue
-        tolerance = live.watch.signal_rule(check.signal).tolerance
-        found = control.compared(check, series, beside, live.facts.first, tolerance)
-        rule = live.watch.rule.variants[live.facts.variant]
-        key = (live.watch.plan.digest, live.facts.variant, check.slice, check.signal, rule.control or "")
-        memory[key] = control.advance(found, memory.get(key))
-        block = max(live.watch.width, LATENCY_BLOCK) if check.direction == "longer" else live.watch.width
-        bar, level = live.numbers.fail_threshold, live.numbers.page_level(block / 1000)
-        said = control.answer(memory[key], bar, level)
-        gates = fails(live.watch, check)
-        if gates and (said.log_evidence >= bar or (check.slice, check.signal, check.direction) in latched):
-            yield _compared(live, check, found, said, "fail", bar)
-        elif said.log_value >= level:
-            yield _compared(live, check, found, said, "change", level)
-
-
-def _compared(
-    live: Live, check: LiveCheck, found: Compared, said: ControlAnswer, kind: str, threshold: float
-) -> Finding:
-    groups = said.since_deploy if kind == "fail" else said.later
-    (yes, units), (yes0, units0) = control.shares(found, groups[0])
-    alpha = live.watch.rule.budget.wrong_fail / 4
-    here, there = (bounds(RATE, [n - k, k], alpha, alpha, low=0.0) for k, n in ((yes, units), (yes0, units0)))
-    harm = Interval(yes / max(units, 1) - yes0 / max(units0, 1), float(here[0] - there[1]), float(here[1] - there[0]))
-    since = said.start * live.watch.width / 1000 if said.start >= 0 else None
-    beside = live.watch.rule.variants[live.facts.variant].control or ""
-    what = [group_name(check, group) for group in groups]
-    return Finding(
-        kind="fail" if kind == "fail" else "change",
-        deployment=live.watch.name,
-        variant=live.facts.variant,
-        slice=check.slice,
-        signal=check.signal,
-        direction=check.direction,
-        harm=harm,
-        since=since,
-        log_evidence=said.log_evidence if kind == "fail" else said.log_value,
-        threshold=threshold,
-        units=units,
-        blame=None,
-        sentence=against_control(check, live.facts.variant, beside, what, harm, since),
-        against="control",
-    )
 
 
 def past_findings(live: Live, blaming: Blaming, unwatched: list[str]) -> Iterator[Finding]:
@@ -194,6 +85,7 @@ def _news(live: Live, check: LiveCheck, found: Sequence[tuple[str, RateAlarm]], 
     blame = blaming(check.slice, check.signal, "less" if fewer else "more")
     width = live.watch.width
     excess = Interval(alarm.rate - alarm.bound, None, None)
+    slow = _slow_since(live, check) if check.direction == "longer" else None
     return Finding(
         kind="change" if live.watch.rule.budget.past == "page" else "ticket",
         deployment=live.watch.name,
@@ -207,6 +99,16 @@ def _news(live: Live, check: LiveCheck, found: Sequence[tuple[str, RateAlarm]], 
         threshold=alarm.level,
         units=alarm.units,
         blame=blame,
-        sentence=against_past(check, live.facts.variant, [one for one, _ in found], name, alarm, width),
+        sentence=against_past(check, live.facts.variant, [one for one, _ in found], name, alarm, width, slow),
         against="past",
     )
+
+
+def _slow_since(live: Live, check: LiveCheck) -> Waits | None:
+    """How long the slow waits are, now and before the deploy, in the stratum that has most of them."""
+    series, past = live.series(check), live.past(check)
+    if series is None:
+        return None
+    over = longer.beyond(check, series, longer.edges_before(past), live.watch.signal_rule(check.signal).tolerance)
+    stratum = int(over[..., 0].sum(axis=0).argmax())
+    return waits(check.signal, [series], past, live.watch.rule.budget.wrong_fail, stratum)

@@ -32,11 +32,13 @@ class Where(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SliceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A named part of the traffic, chosen by request-side attributes only."""
+    """A named part of the traffic, chosen by request-side attributes only. With `latency` its latencies are watched
+    by themselves; those over all traffic always are."""
 
     name: str
     where: Where = Where()
     gates: bool = True
+    latency: bool = False
 
 
 class PriceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -256,9 +258,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _forget_unused(rule: dict[str, Any]) -> None:
     """Takes out younger keys that a deployment does not use, for the same reason."""
-    younger: list[tuple[dict[str, Any], str, str | None]]
+    younger: list[tuple[dict[str, Any], str, str | bool | None]]
     younger = [(each, "control", None) for each in rule["variants"].values()]
     younger += [(each, "rate", None) for each in rule["signals"].values()]
+    younger += [(each, "latency", False) for each in rule["slices"]]
     younger += [(rule["budget"], "baseline", "widened"), (rule["budget"], "past", "ticket")]
     for each, key, default in younger:
         if each[key] == default:

@@ -50,20 +50,33 @@ class VariantFacts:
     units: Mapping[SeriesKey, Series]
 
 
-def seal(pairs: Mapping[SeriesKey, Series], cut: int, layout: str) -> str:
-    """A name for all pair facts before a bucket: `CUT:LAYOUT:HASH`. What is sealed never changes, nor does its name."""
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """What of a variant's facts has a name: all pairs, and the units of the signals that are sealed no later.
+
+    `layout` says what they mean: facts of other definitions are other facts.
+    """
+
+    live: frozenset[str]
+    layout: str
+
+
+def seal(facts: VariantFacts, sealing: Sealing, cut: int) -> str:
+    """A name for all facts before a bucket: `CUT:LAYOUT:HASH`. What is sealed never changes, nor does its name."""
+    parts = {("pair", *key): series for key, series in facts.pairs.items()}
+    parts |= {("unit", *key): series for key, series in facts.units.items() if key[1] in sealing.live}
     whole = xxhash.xxh3_64()
-    for key in sorted(pairs):
-        part = pairs[key].before(cut)
+    for key in sorted(parts):
+        part = parts[key].before(cut)
         if not len(part.buckets):  # it appeared later
             continue
         for values in (part.buckets, part.levels, np.ascontiguousarray(part.counts)):
             whole.update(b"\0".join(name.encode() for name in key))
             whole.update(values.tobytes())
-    return f"{cut}:{layout}:{whole.hexdigest()}"
+    return f"{cut}:{sealing.layout}:{whole.hexdigest()}"
 
 
-def holds(name: str, pairs: Mapping[SeriesKey, Series], layout: str) -> bool:
+def holds(name: str, facts: VariantFacts, sealing: Sealing) -> bool:
     """Whether these facts still have that name; facts of other definitions are other facts."""
     cut, before, _ = name.split(":")
-    return before != layout or seal(pairs, int(cut), layout) == name
+    return before != sealing.layout or seal(facts, sealing, int(cut)) == name

@@ -20,6 +20,7 @@ from monitor.sampling import Epoch, Sampler
 from monitor.signals import correction
 from monitor.signals.degeneration import Degeneration, length_value
 from monitor.signals.family import Family, sealed
+from monitor.signals.finish import Finish
 from monitor.signals.latency import Latency
 from monitor.signals.patterns import Patterns
 from monitor.signals.refusal import Refusal
@@ -63,6 +64,7 @@ class Watch:
             refusals,
             Latency(),
             Degeneration(),
+            Finish(),
             scores,
             Validators(tuple(map(registered, rule.validators))),
         )

@@ -20,11 +20,11 @@ from sqlalchemy.engine import Connection, Engine
 from monitor.assess import Past, advised, assess
 from monitor.gate import CheckKey, Memory
 from monitor.model import Decision, Verdict
-from monitor.news import LiveKey
 from monitor.plan import Plan
 from monitor.response.recommend import Candidate
 from monitor.series import VariantFacts
 from monitor.watch import Group, Watch, Watching
+from monitor.watched import LiveKey
 from services.errors import Unavailable
 from services.ports import Clock
 from services.store import alerts
@@ -33,6 +33,7 @@ from services.store.bulk import first_line, insert_new
 from services.store.commit import writing
 from services.store.epochs import keep_to_budget
 from services.store.facts import FactReader, deployments
+from services.store.restore import first_open
 from services.store.sealing import seal
 from services.store.turn import take_turn
 
@@ -84,20 +85,18 @@ class Evaluator:
         if name not in self._readers:
             self._readers[name] = FactReader(self._watches[name])
         now = self.clock()
-        edges = seal(self.engine, self._watches[name], now, everything=everything)
+        seal(self.engine, self._watches[name], now, everything=everything)
         for _ in range(1 if as_of is None and not everything else _WAITS):
             with take_turn(self.engine, name, self._worker, now) as connection:
                 if connection is not None:
-                    return self._looks(connection, name, edges, as_of, now)
+                    return self._looks(connection, name, as_of, now)
             time.sleep(0.1)
         return []
 
-    def _looks(
-        self, connection: Connection, name: str, edges: dict[Group, int], as_of: float | None, clock: int
-    ) -> list[Verdict]:
+    def _looks(self, connection: Connection, name: str, as_of: float | None, clock: int) -> list[Verdict]:
         watch = self._watches[name]
         keep_to_budget(connection, watch, clock)
-        cut = edges[Group.PAIR]
+        cut = first_open(connection, Group.PAIR).get(name, 0)  # as it is in this turn: another may have sealed since
         if as_of is not None:
             cut = min(cut, int(as_of * 1000) // watch.width)
         now = cut * watch.width / 1000

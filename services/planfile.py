@@ -16,7 +16,7 @@ import yaml
 from monitor.dialects.mapping import problems as mapping_problems
 from monitor.errors import PlanError
 from monitor.evidence.budget import per_second
-from monitor.live import LATENCIES, live_checks
+from monitor.live import CATEGORICAL, LATENCIES, live_checks
 from monitor.model import QuantFormat
 from monitor.plan import DeploymentRule, Plan, seconds
 from monitor.signals.schema_cache import compiled
@@ -304,7 +304,7 @@ def _checks(path: list[str], rule: DeploymentRule) -> Iterator[tuple[list[str], 
 
 def _signals(path: list[str], name: str, rule: DeploymentRule, plan: Plan) -> Iterator[tuple[list[str], str]]:
     watch = Watch(name, plan)
-    known = (*watch.judge.signals, *LATENCIES)
+    known = (*watch.judge.signals, *LATENCIES, *(s for s in CATEGORICAL if s not in watch.judge.signals))
     rates = [check.definition.signal for check in live_checks(watch) if check.definition.yes]
     for signal, given in rule.signals.items():
         if signal not in known and not (signal in rates and given.rate is not None):

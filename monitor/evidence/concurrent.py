@@ -71,11 +71,19 @@ def tolerated_odds(control_yes: npt.ArrayLike, control_units: npt.ArrayLike, tol
     """
     yes, units = np.asarray(control_yes, np.float64), np.asarray(control_units, np.float64)
     before = [np.cumsum(counts, axis=-1) - counts for counts in (yes, units)]
-    rate = (before[0] + 0.5) / (before[1] + 1.0)
-    worse = rate + tolerance
-    room = (worse < 1.0) & (before[1] > 0)
-    worse = np.where(room, worse, 0.5)
-    return np.where(room, worse / (1.0 - worse) * (1.0 - rate) / rate, np.inf)
+    return odds_between(before[0] + tolerance * (before[1] + 1.0), before[0], before[1], before[1] > 0)
+
+
+def odds_between(worse: Floats, yes: npt.ArrayLike, units: npt.ArrayLike, known: npt.NDArray[np.bool_]) -> Floats:
+    """How much higher the odds are if `worse` of `units` were a yes and not `yes`, half a yes added to both.
+
+    Infinite where `known` is false or all would be a yes.
+    """
+    total = np.asarray(units, np.float64) + 1.0
+    rate, higher = (np.asarray(yes, np.float64) + 0.5) / total, (worse + 0.5) / total
+    room = (higher < 1.0) & known
+    higher = np.where(room, higher, 0.5)
+    return np.where(room, higher / (1.0 - higher) * (1.0 - rate) / rate, np.inf)
 
 
 def log_evidence(

@@ -18,10 +18,10 @@ from monitor.forecast.meeting import Meeting, meet
 from monitor.forecast.traffic import Traffic, inside, pairs_of, shares
 from monitor.forecast.waits import Pace, Wait, wait
 from monitor.gate import CheckKey, gating_checks
-from monitor.news import budget
 from monitor.sampling import LEVEL, Sampler
 from monitor.slices import ALL
 from monitor.watch import Group, Watch
+from monitor.watched import budget
 
 _HOUR = 3_600_000
 

@@ -20,6 +20,7 @@ _LACKS: Final[dict[tuple[str, str], str]] = {
     ("schema", "no_schema"): "no JSON Schema is demanded, or one that cannot be compiled",
     ("tool_call", "no_schema"): "no tools are offered",
     ("truncation", "not_observed"): "the finish reason is not logged",
+    ("finish_reason", "not_observed"): "the finish reason is not logged",
     ("language", "not_observed"): "no user message is logged",
     ("first_token", "no_timing"): "`timings.first_token` is not logged",
     ("per_token", "no_timing"): "not all of `timings.first_token`, `timings.total` and `completion_tokens` are logged",

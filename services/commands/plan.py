@@ -6,9 +6,9 @@ import click
 
 from monitor.evidence.budget import lines
 from monitor.gate import gating_checks
-from monitor.news import budget
 from monitor.plan import Plan
 from monitor.watch import Watch
+from monitor.watched import budget
 from services.commands import forecast
 from services.commands.options import json_option, print_json
 from services.commands.plan_init import init

@@ -39,6 +39,8 @@ def apply(
     resolved because it was rolled back. Call it in a transaction that writes; it does not commit.
     """
     stored = {s.alert.id: s for s in alert_rows.of_variant(connection, verdict.deployment, verdict.variant)}
+    if not stored and not verdict.findings:
+        return []
     reaction = react(
         [s.alert for s in stored.values()],
         verdict.findings,

@@ -69,6 +69,44 @@ def test_a_load_that_moves_to_the_slow_stratum_is_no_longer_tail() -> None:
     assert found["against the past"] > 0.9 * runs
 
 
+EDGES = np.geomspace(100.0, 100_000.0, 25)
+"""Bins a third wide, as plans have them."""
+
+
+def durations(rng: np.random.Generator, slower: float, spread: float, runs: int) -> Ints:
+    """Counts (runs, 40, 1, 26) of eighty log-normal durations a block whose middle moves with the hour."""
+    middle = 1_000 * (1 + 0.3 * np.sin(np.arange(40) / 6))
+    values = slower * middle[:, None] * rng.lognormal(0, spread, (runs, 40, 80))
+    found = np.zeros((runs, 40, 1, 26), np.int64)
+    at = np.searchsorted(EDGES, values)
+    np.add.at(found, (*np.ogrid[:runs, :40, :1][:2], 0, at), 1)
+    return found
+
+
+@pytest.mark.parametrize("spread", [0.3, 0.6, 1.2])
+def test_a_tolerance_of_a_part_of_a_bin_that_is_used_up_keeps_the_promise_and_none_breaks_it(spread: float) -> None:
+    rng, runs, crossed = np.random.default_rng(89), 200, {"tolerated": 0, "not tolerated": 0}
+    part = math.log(1.15) / math.log(EDGES[1] / EDGES[0])
+    here, control = durations(rng, 1.15, spread, runs), durations(rng, 1.0, spread, runs)
+    for r in range(runs):
+        crossed["tolerated"] += tail.log_evidence(here[r], control[r], 0.95, part=part).max() >= BAR
+        crossed["not tolerated"] += tail.log_evidence(here[r], control[r], 0.95).max() >= BAR
+    assert crossed["tolerated"] <= most(runs, ALPHA)
+    assert crossed["not tolerated"] > most(runs, ALPHA)
+
+
+def test_random_rates_at_or_under_the_tolerated_odds_keep_the_promise() -> None:
+    """A composite null: in every run and block other sizes, another rate, and other odds up to the tolerated ones."""
+    rng, shape = np.random.default_rng(90), (60, RUNS)
+    rate, units, beside = rng.uniform(0.01, 0.6, shape), rng.integers(1, 80, shape), rng.integers(1, 80, shape)
+    odds = np.where(rng.random(shape) < 0.8, 1.4, rng.uniform(0.2, 1.4, shape))
+    here = odds * rate / (1 - rate + odds * rate)
+    found = concurrent.log_evidence(rng.binomial(units, here), units, rng.binomial(beside, rate), beside, 1.4)
+    assert (found.max(axis=0) >= BAR).sum() <= most(RUNS, ALPHA)
+    plain = concurrent.log_evidence(rng.binomial(units, here), units, rng.binomial(beside, rate), beside)
+    assert (plain.max(axis=0) >= BAR).sum() > most(RUNS, ALPHA)
+
+
 @pytest.mark.parametrize("p", [0.5, 0.95])
 def test_a_band_holds_its_quantile_at_every_look(p: float) -> None:
     rng, runs, missed = np.random.default_rng(87), 200, 0

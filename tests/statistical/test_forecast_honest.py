@@ -25,11 +25,11 @@ from monitor.forecast.assumed import USUAL
 from monitor.forecast.outlook import CheckOutlook
 from monitor.forecast.waits import Wait
 from monitor.model import Decision
-from monitor.news import budget
 from monitor.pairs import JOINT, OWN, REASONS, SPAN
 from monitor.plan import Plan
 from monitor.series import Series, VariantFacts
 from monitor.watch import TRAFFIC, Group, Watch
+from monitor.watched import budget
 from services.forecast import forecast, read_sample
 from services.planfile import parse_plan
 from tests.support.events import START

@@ -70,12 +70,15 @@ def test_a_build_as_fast_as_its_control_is_no_finding(tmp_path: Path) -> None:
     assert looked(Evaluator(taken(tmp_path, 1.0), watched(), clock)).findings == ()
 
 
-def test_a_block_of_latencies_that_is_not_over_is_not_read(slow: Engine) -> None:
+def test_a_block_of_latencies_that_is_not_over_is_not_read(slow: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     Evaluator(slow, watched(), clock).look(everything=True)
     watch = Watch("shop", watched())
-    first = int(START * 1000) // watch.width // 20 * 20
+    monkeypatch.setattr("monitor.blocks.YOUNG", 1_500_000)
+    first = int(START * 1000) // watch.width
+    youth = -(-(first + 50) // 20) * 20
     with slow.connect() as connection:
-        for cut in (39, 40, 41, 79, 80):
+        for cut in (5, 30, youth - first, youth - first + 19, youth - first + 20, youth - first + 45):
             facts = FactReader(watch).variants(connection, first + cut)[0]
             last = int(facts.units["all", "total"].buckets.max())
-            assert last + 20 <= first + cut < last + 40
+            wide = last >= youth
+            assert last + (20 if wide else 1) <= first + cut < last + (40 if wide else 23)

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
+from sqlalchemy.engine import Engine
 
 from monitor.assess import AMENDED
+from monitor.errors import IntegrityError
 from monitor.model import Decision, Verdict
 from monitor.plan import Plan
 from services.evaluate import Evaluator
@@ -74,6 +77,77 @@ def test_sealed_facts_that_were_changed_make_it_hold_and_stay_so(tmp_path: Path)
         verdict = looked(Evaluator(engine, shop, clock), as_of=None if until is None else START + until)["q4"]
         assert (verdict.decision, verdict.reason) == (Decision.HOLD, AMENDED)
         assert verdict.recommendation.action == "hold"
+
+
+def test_facts_from_the_future_are_not_read_and_hide_nothing_that_comes_before_them(tmp_path: Path) -> None:
+    """A reader goes forward: had it read a row beyond the cut-off, it would pass over all that is sealed before it."""
+    engine, shop = store(tmp_path), watched()
+    take(engine, shop, ListSource(list(log({"q4": 0.2}))))
+    evaluator = Evaluator(engine, shop, clock)
+    early = looked(evaluator, as_of=START + 1_500)["q4"]
+    with engine.begin() as connection:
+        copied = "variant, slice, signal, definition, population, level, bucket + 1000000, counts"
+        connection.exec_driver_sql(
+            f"INSERT INTO fact SELECT deployment, {copied} FROM fact WHERE bucket = (SELECT max(bucket) - 3 FROM fact)"
+        )
+    late = looked(evaluator, as_of=START + 3_600)["q4"]
+    assert sum(check.pairs for check in late.checks) > 2 * sum(check.pairs for check in early.checks)
+    assert late == looked_anew(engine, shop, as_of=START + 3_600)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM fact WHERE bucket > 900000 + (SELECT min(bucket) FROM fact)")
+    assert late == looked_anew(engine, shop, as_of=START + 3_600)
+
+
+AMENDMENTS = (
+    "DELETE FROM fact WHERE population = 'pair' AND bucket = (SELECT min(bucket) FROM fact)",
+    "UPDATE fact SET counts = (SELECT max(counts) FROM fact AS f WHERE f.signal = fact.signal AND f.counts <> "
+    "fact.counts AND f.population = 'pair') WHERE population = 'pair' AND signal = 'schema' AND bucket = "
+    "(SELECT min(bucket) + 3 FROM fact) AND slice = 'all'",
+    "UPDATE fact SET bucket = bucket - 1 WHERE population = 'pair' AND bucket = (SELECT min(bucket) FROM fact)",
+    "DELETE FROM fact WHERE population = 'unit' AND signal = 'schema' AND bucket = (SELECT min(bucket) + 40 FROM fact)",
+)
+
+
+@pytest.mark.parametrize(("amendment", "again"), [*((one, 20_000) for one in AMENDMENTS), (AMENDMENTS[-1], 400)])
+def test_an_evaluator_that_runs_on_sees_that_facts_were_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, amendment: str, again: int
+) -> None:
+    """A small store is read again at every look, a large one in turn."""
+    monkeypatch.setattr("services.store.facts.AGAIN", again)
+    engine, shop = store(tmp_path), watched()
+    take(engine, shop, ListSource(list(log({"q4": 0.2}))))
+    evaluator = Evaluator(engine, shop, clock)
+    assert looked(evaluator, as_of=START + 1_500)["q4"].reason != AMENDED
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql(amendment).rowcount > 0
+    until = [START + second for second in range(1_530, 3_600, 30)]
+    looks = (looked(evaluator, as_of=second)["q4"] for second in until)
+    first = next(n for n, verdict in enumerate(looks) if verdict.reason == AMENDED)
+    assert first == 0 if again == 20_000 else first < 20
+    assert looked(evaluator)["q4"] == looked_anew(engine, shop)
+
+
+@pytest.mark.parametrize(("counts", "what"), [("X'0500'", "a broken length"), ("X'0100000009000000' || counts", "")])
+def test_a_sealed_row_that_contradicts_itself_is_a_named_error_also_under_a_running_evaluator(
+    tmp_path: Path, counts: str, what: str
+) -> None:
+    engine, shop = store(tmp_path), watched()
+    take(engine, shop, ListSource(list(log({"q4": 0.2}, 20))))
+    running = Evaluator(engine, shop, clock)
+    looked(running, as_of=START + 600)
+    with engine.begin() as connection:
+        row = "population = 'pair' AND signal = 'schema' AND bucket = (SELECT min(bucket) + 3 FROM fact)"
+        connection.exec_driver_sql(f"UPDATE fact SET counts = CAST({counts} AS BLOB) WHERE {row}")
+    for evaluator in (running, Evaluator(engine, shop, clock)):
+        with pytest.raises(IntegrityError, match=f"a sealed row .*{what}"):
+            looked(evaluator, as_of=START + 700)
+
+
+def looked_anew(engine: Engine, shop: Plan, **given: Any) -> Verdict:
+    """What a new evaluator says of the same facts, where the last look was not yet."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM look WHERE cutoff = (SELECT max(cutoff) FROM look)")
+    return looked(Evaluator(engine, shop, clock), **given)["q4"]
 
 
 def test_facts_that_only_grew_are_the_same_facts(tmp_path: Path) -> None:

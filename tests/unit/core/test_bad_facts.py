@@ -7,15 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.assess import Past, assess
+from monitor.assess import AMENDED, Past, assess, sealing_of
 from monitor.errors import IntegrityError
 from monitor.gate import Memory
 from monitor.model import Decision, Verdict
 from monitor.series import Series, VariantFacts, holds, seal
-from monitor.watch import Group
 from tests.unit.core.test_assess import OK, QUANTIZED, facts, judged, watch
 
-LAYOUT = watch().layouts[Group.PAIR].digest
+SEALING = sealing_of(watch())
 
 
 def amended(found: VariantFacts, change: int) -> VariantFacts:
@@ -34,7 +33,7 @@ def after(found: VariantFacts, name: str, latched: bool = False) -> Verdict:
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_sum_that_shrank_or_grew_within_what_is_sealed_is_a_hold_that_stays(change: int) -> None:
     found = facts(watch(), [{OK: 50}] * 20)
-    name = seal(found.pairs, 20, LAYOUT)
+    name = seal(found, SEALING, 20)
     assert after(found, name).decision is Decision.PASS
     wrong = after(amended(found, change), name)
     assert (wrong.decision, wrong.recommendation.action, wrong.seal) == (Decision.HOLD, "hold", name)
@@ -44,15 +43,26 @@ def test_a_sum_that_shrank_or_grew_within_what_is_sealed_is_a_hold_that_stays(ch
 
 def test_later_buckets_and_later_series_do_not_change_the_name_of_earlier_ones() -> None:
     early, late = facts(watch(), [{OK: 50}] * 20), facts(watch(), [{OK: 50}] * 30, orders=[{OK: 5}] * 30)
-    name = seal(early.pairs, 20, LAYOUT)
-    assert holds(name, late.pairs, LAYOUT) is False, "a slice whose pairs are older than the look was not there"
+    name = seal(early, SEALING, 20)
+    assert holds(name, late, SEALING) is False, "a slice whose pairs are older than the look was not there"
     grown = facts(watch(), [{OK: 50}] * 30)
-    assert holds(name, grown.pairs, LAYOUT)
+    assert holds(name, grown, SEALING)
 
 
 def test_facts_of_other_definitions_are_other_facts_and_no_amended_ones() -> None:
     found = facts(watch(), [{OK: 50}] * 20)
-    assert holds(seal(found.pairs, 20, "another"), amended(found, 1).pairs, LAYOUT)
+    assert holds(seal(found, replace(SEALING, layout="another"), 20), amended(found, 1), SEALING)
+
+
+def test_live_units_that_were_changed_after_a_look_are_a_hold_too() -> None:
+    found = facts(watch(), [{OK: 50}] * 20)
+    name = seal(found, SEALING, 20)
+    traffic = found.units["all", "traffic"]
+    counts = traffic.counts.copy()
+    counts[7] += 1
+    changed = replace(found, units=found.units | {("all", "traffic"): replace(traffic, counts=counts)})
+    assert after(found, name).decision is Decision.PASS
+    assert after(changed, name).reason == AMENDED
 
 
 def test_a_negative_count_is_a_named_error() -> None:
