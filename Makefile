@@ -8,6 +8,9 @@ UV_VERSION := 0.13.9
 DOWN := 3 GB
 DISK := 6.1 GB
 ENGINES := .venv-engines
+KILL_RUNS ?= 200
+KILL_SEED ?= 0
+OUTAGE_SECONDS ?= 300
 WHEELS ?= $(HOME)/.cache/quantwatch-engines
 LLAMA_CPP := -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
 
@@ -17,7 +20,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo test test-engines check fix docs pages lock bench bench-detection bench-stream model signals-report clean
+.PHONY: help install system demo demo-kafka test test-golden test-kill test-sim test-outages test-engines check fix docs pages lock bench bench-detection bench-stream model signals-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,12 +91,31 @@ system: # what tests need from the operating system: a Chromium, what a Kafka br
 demo: install ## see it find real drift on this machine
 	@$(BIN)/quantwatch demo
 
+demo-kafka: install system ## the same through a real Kafka and PostgreSQL; DEMO=--headless for scripts
+	@$(BIN)/python -m deploy.local sh -c 'exec $(BIN)/quantwatch demo --kafka "$$QUANTWATCH_KAFKA" --db "$$QUANTWATCH_DB" $(DEMO)'
+
 # Tests with a broker or a server wait most of their time: they run beside the others, and what they say comes after.
 test: install system ## run all tests; what they need and lack is said at the end
-	@$(BIN)/python -m tests.support.broker
+	@$(BIN)/python -m deploy.local --fetch || true
 	@said=$$(mktemp); $(BIN)/python -m pytest -m "kafka or postgres" --durations=8 >"$$said" 2>&1 & \
 	$(BIN)/python -m pytest -m "not kafka and not postgres"; rest=$$?; wait $$!; servers=$$?; \
 	echo; echo "make test: with Kafka and PostgreSQL"; cat "$$said"; rm "$$said"; exit $$((rest || servers))
+
+test-golden: install system ## one log through a file, HTTP and Kafka, in all batch sizes, one worker and four: all equal
+	@$(BIN)/python -m deploy.local --fetch || true
+	@GOLDEN=all $(BIN)/python -m pytest tests/integration/stream/test_three_paths.py
+
+test-sim: install ## run workers, evaluator, dispatcher on a virtual clock, SIM_SEEDS=2000 times; SIM_SEED=N repeats one
+	@$(BIN)/python -m tests.sim $(if $(SIM_SEED),--seed $(SIM_SEED),--seeds $(or $(SIM_SEEDS),2000))
+
+test-kill: install system ## kill everything at random moments, KILL_RUNS=200 times; KILL_SEED=N is where seeds begin
+	@$(BIN)/python -m deploy.local --fetch || true
+	@KILL_RUNS=$(KILL_RUNS) KILL_SEED=$(KILL_SEED) $(BIN)/python -W ignore -m tests.kill
+
+test-outages: install system ## broker and database away for OUTAGE_SECONDS=300, and the database's disk full
+	@$(BIN)/python -m deploy.local --fetch || true
+	@OUTAGE_SECONDS=$(OUTAGE_SECONDS) $(BIN)/python -m pytest tests/integration/stream/test_outages.py \
+		tests/integration/postgres/test_down.py tests/integration/postgres/test_disk_full.py
 
 test-engines: install $(ENGINES)/.installed ## from logs to verdicts with real llama.cpp servers, which it builds
 	@$(BIN)/python -m pytest tests/engines/llamacpp.py --timeout 3000
@@ -142,12 +164,14 @@ lock: install ## resolve pyproject.toml into requirements.lock; UPGRADE=1 takes 
 
 bench: install ## measure ingestion: docs/benchmarks/ingest.md
 	@$(BIN)/python -m tests.bench.ingest
+	@$(BIN)/python -m tests.unit.project.helptexts
 
 bench-detection: install ## measure delay and false alarms of the evidence: docs/benchmarks/detection.md
 	@$(BIN)/python -m tests.bench.detection
 
 bench-stream: install ## measure the stream worker on a real Kafka and PostgreSQL: docs/benchmarks/stream.md
 	@$(BIN)/python -m tests.bench.stream
+	@$(BIN)/python -m tests.unit.project.helptexts
 
 model: install ## train the small model anew: about half an hour; docs/model.md says what follows
 	@$(BIN)/python -m shadow.training.train

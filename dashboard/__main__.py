@@ -1,4 +1,4 @@
-"""`python -m dashboard PORT API` serves the dashboard."""
+"""`python -m dashboard PORT API [HOST]` serves the dashboard."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import sys
 
 from dashboard.launch import command
 
-arguments = command(int(sys.argv[1]), sys.argv[2])
+arguments = command(int(sys.argv[1]), *sys.argv[2:])
 os.execv(arguments[0], arguments)

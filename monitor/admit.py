@@ -229,12 +229,16 @@ class Admission:
         return self._desks[name]
 
     def _keep_time(self, time: int, arrival: int | None, desk: Desk) -> None:
-        """Refuses what is early or late, and moves the watermark with what came on time."""
+        """Refuses what is early or late, and moves the watermark with what came on time.
+
+        A reader that finds a log at its end moves the watermark to lateness before its clock. Whether one was there to
+        do so must not matter: what such a reader would have refused is refused in any case.
+        """
         stamp, lateness = time if arrival is None else arrival, desk.lateness
         if stamp > desk.latest or time > stamp + lateness:
             raise Reject("early")
-        before = self.watermark
-        if stamp > before:
+        before = max(self.watermark, stamp - lateness)
+        if stamp > self.watermark:
             self.watermark = stamp
         if time < before - lateness or time < desk.open_from:
             raise Reject("late")

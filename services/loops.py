@@ -26,11 +26,13 @@ _STOPPING: Final = (GapError, UsageError)
 class Loops:
     """Safe to share between threads. `problem` is the reason of a loop that ended, None while all go on.
 
-    What a loop asks of `engine` is its progress: a round may be long (a log of days, a first evaluation).
+    What a loop asks of `engine` is its progress: a round may be long (a log of days, a first evaluation). Pauses are
+    measured by `monotonic`.
     """
 
-    def __init__(self, stop: threading.Event, engine: Engine) -> None:
+    def __init__(self, stop: threading.Event, engine: Engine, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.stop = stop
+        self.monotonic = monotonic
         self.problem: str | None = None
         self._began: dict[str, float] = {}
         self._threads: list[threading.Thread] = []
@@ -51,7 +53,7 @@ class Loops:
 
     def stuck(self) -> str | None:
         """The loop that does not get on with its round, with its seconds; None where there is none."""
-        now = time.monotonic()
+        now = self.monotonic()
         late = ((name, now - began) for name, began in list(self._began.items()))
         return next((f"{name} has not got on for {s:.0f} s" for name, s in late if s > STUCK), None)
 
@@ -59,12 +61,12 @@ class Loops:
         """A statement was executed by one of the threads of this process."""
         name = threading.current_thread().name
         if name in self._began:
-            self._began[name] = time.monotonic()
+            self._began[name] = self.monotonic()
 
     def _loop(self, pause: float, name: str, work: Callable[[], object]) -> None:
         said: str | None = None
         while not self.stop.is_set():
-            self._began[name] = started = time.monotonic()
+            self._began[name] = started = self.monotonic()
             try:
                 work()
                 said = None
@@ -79,7 +81,7 @@ class Loops:
                 self._fail(f"{type(error).__name__} in {name}")
                 _log.error("%s stopped by %s", name, type(error).__name__, exc_info=error)
             self._began.pop(name)
-            self.stop.wait(max(0.0, pause - (time.monotonic() - started)))
+            self.stop.wait(max(0.0, pause - (self.monotonic() - started)))
 
     def _fail(self, problem: str) -> None:
         self.problem = self.problem or problem

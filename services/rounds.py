@@ -40,7 +40,7 @@ def dispatch(
     """Delivers, on and on as long as something was delivered; and beats, if somebody listens."""
 
     def deliver() -> None:
-        while dispatch_due(engine, known, clock() / 1000) and not loops.stop.is_set():
+        while dispatch_due(engine, known, clock() / 1000, monotonic=loops.monotonic) and not loops.stop.is_set():
             pass
 
     loops.every(every, "dispatch", deliver)

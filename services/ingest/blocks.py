@@ -12,7 +12,7 @@ from monitor.wire import MAX_BYTES
 RUN_BYTES: Final = 32 * 1024 * 1024
 """Bytes committed together, about: some 20,000 records, so that a transaction's own cost is spread."""
 
-BLOCK: Final = 512 * 1024
+BLOCK: Final = 256 * 1024
 """Bytes read at once, and decoded together: some hundred records, which stay near the processor's cache."""
 
 LONGEST: Final = MAX_BYTES + 2

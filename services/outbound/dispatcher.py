@@ -35,7 +35,11 @@ class Patience:
 
 
 def dispatch_due(
-    engine: Engine, destinations: Mapping[str, Destination], now: float, patience: Patience = Patience()
+    engine: Engine,
+    destinations: Mapping[str, Destination],
+    now: float,
+    patience: Patience = Patience(),
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> int:
     """Attempts what is due at `now` (seconds) and returns how many were delivered.
 
@@ -46,11 +50,13 @@ def dispatch_due(
         names = outbox.waiting(connection, int(now * 1000))
     if not names:
         return 0
-    started = time.monotonic()
+    started = monotonic()
 
     def clock() -> float:
-        return now + time.monotonic() - started
+        return now + monotonic() - started
 
+    if len(names) == 1:
+        return _serve(engine, names[0], destinations.get(names[0]), clock, patience)
     with ThreadPoolExecutor(len(names), "dispatch") as pool:
         return sum(pool.map(lambda name: _serve(engine, name, destinations.get(name), clock, patience), names))
 

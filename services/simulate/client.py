@@ -26,6 +26,13 @@ class ServiceClient:
         except httpx.HTTPError:
             return False
 
+    def reads(self, topic: str) -> bool:
+        """Whether a stream worker holds partitions of a topic yet, as the metrics say."""
+        try:
+            return f"/{topic}/" in self._http.get("/metrics").text
+        except httpx.HTTPError:
+            return False
+
     def send(self, events: list[Event]) -> None:
         """Sends a batch of events; returns after their durable write."""
         try:

@@ -64,11 +64,12 @@ def drop_empty(engine: Engine, widths: Mapping[str, int], before: int) -> list[s
 def _prepare(connection: Connection, table: str, deployment: str, width: int, now: int) -> Iterator[str]:
     connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
     name = _name(table, deployment)
-    new = not _there(connection, name)
-    if new and _waiting(connection, table, deployment) > MOVED:
-        return
+    if not _there(connection, name):
+        keep_still(connection, deployment)  # before the look into the default, whose lock two would not give up
+        if _waiting(connection, table, deployment) > MOVED:
+            return
+    new = not _there(connection, name)  # it may be by now; that look has made it known to this session
     if new:
-        keep_still(connection, deployment)
         connection.exec_driver_sql(
             f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY RANGE (bucket)"
         )

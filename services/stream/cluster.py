@@ -93,6 +93,10 @@ class Cluster:
         """Makes topics with these options of the client's."""
         self._ask(lambda admin: admin.create_topics(topics, wait_for_metadata=True))
 
+    def remove(self, topics: Sequence[str]) -> None:
+        """Takes topics away, with all that they hold."""
+        self._ask(lambda admin: admin.delete_topics(list(topics)))
+
     def configs(self, topics: Sequence[str], keys: Sequence[str]) -> dict[str, dict[str, str]]:
         """Settings of topics, set or not."""
         wanted = [ConfigResource("TOPIC", topic, dict.fromkeys(keys)) for topic in topics]

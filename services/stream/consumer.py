@@ -24,7 +24,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from services.stream.fetched import Fetched, Message
+from services.stream.fetched import Fetched
+from services.stream.records import read_messages
 
 Places = Callable[[set[TopicPartition], int], Awaitable[Mapping[TopicPartition, int]]]
 """Where to read on, of those partitions of which that is known; asked on assignment and by `RunConsumer.place`.
@@ -49,6 +50,7 @@ class RunThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
+        read_messages()
         return aiokafka.AIOKafkaConsumer(
             client_id=conf.broker_client_id,
             group_id=conf.id,
@@ -119,8 +121,7 @@ class RunThread(driver.AIOKafkaConsumerThread):
         if end == start:
             return None
         self.reached[tp] = end, seek
-        messages = [Message(r.offset, r.timestamp, r.key, r.value or b"") for r in records]
-        return Fetched(tp.topic, tp.partition, seek, start, end, messages)
+        return Fetched(tp.topic, tp.partition, seek, start, end, records)
 
 
 class RunConsumer(driver.Consumer):
@@ -130,6 +131,10 @@ class RunConsumer(driver.Consumer):
     places: Places
     """Set by the worker before the app starts."""
     _seeks = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._asked: dict[TopicPartition, int] = {}
 
     def _new_consumer_thread(self) -> RunThread:
         return RunThread(self, loop=self.loop, beacon=self.beacon)
@@ -149,10 +154,13 @@ class RunConsumer(driver.Consumer):
         for partition in partitions:
             self._thread.reached.pop(partition, None)
         self._seeks = number = self._seeks + 1
+        self._asked |= dict.fromkeys(partitions, number)
         places = await self.places(partitions, number)
         await self._thread.call_thread(self._thread.seek_all, places, number)
         for partition in places:
             self._read_offset.pop(TP(*partition), None)
+            if self._asked[partition] > number and self._thread.reached.get(partition, (0, 0))[1] == number:
+                del self._thread.reached[partition]  # asked again meanwhile: the later answer counts
         return places
 
     def hold_back(self, partitions: frozenset[TopicPartition]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from monitor.plan import Plan
 from monitor.run import Batch
+from monitor.watch import Watch, Watching
 from services.errors import GapError
 from services.gap import Reason
 from services.ports import Clock
@@ -35,12 +36,21 @@ class Front(NamedTuple):
 class Holding:
     """`place`, `take`, `rest` and `ends` are for a thread, one at a time; all else belongs to the event loop."""
 
-    def __init__(self, engine: Engine, plan: Plan, clock: Clock, cluster: Cluster, settings: StreamSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        clock: Clock,
+        cluster: Cluster,
+        settings: StreamSettings,
+        watching: Watching = Watch,
+    ) -> None:
         self._engine = engine
         self._plan = plan
         self._clock = clock
         self._cluster = cluster
         self._settings = settings
+        self._watching = watching
         self._rejects = RejectLimit(settings.reject_limit)
         self._lanes: dict[int, Lane] = {}
         self._sources: dict[TopicPartition, str] = {}
@@ -138,13 +148,13 @@ class Holding:
     def place(self, wanted: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Where partitions stand, their lanes ready to go on there. `GapError` where the log no longer holds it."""
         placed = place(self._engine, self._cluster, self._settings.topics)
-        there = {tp for tp in wanted if tuple(tp) in placed.partitions}
+        there = sorted(tp for tp in wanted if tuple(tp) in placed.partitions)  # one order, whatever a set's is
         stands = dict(placed.stands)
         for tp in there:
             partition = placed.partitions[tp]
             if partition.source in placed.gaps:
                 stands[partition.source] = self._over_gap(partition, placed, placed.bounds[tp])
-        for number in {tp.partition for tp in there}:
+        for number in sorted({tp.partition for tp in there}):
             self._ready(number, placed, stands)
         return {tp: stands[self._sources[tp]].next for tp in there}
 
@@ -167,7 +177,8 @@ class Holding:
         mine = {topic: placed.partitions[topic, number] for topic in self._settings.topics}
         sources = {one.source: one for one in mine.values()}
         if number not in self._lanes:
-            self._lanes[number] = Lane(self._engine, self._plan, self._clock, tuple(sources), self._rejects)
+            made = Lane(self._engine, self._plan, self._clock, tuple(sources), self._rejects, self._watching)
+            self._lanes[number] = made
         self._lanes[number].place(sources, {source: stands[source] for source in sources})
         self._sources |= {TopicPartition(topic, number): one.source for topic, one in mine.items()}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from aiokafka.structs import TopicPartition
 from sqlalchemy.engine import Engine
 
 from monitor.plan import Plan
+from monitor.watch import Watch, Watching
 from services.errors import FenceError, ServiceError, StoreError, Unavailable
 from services.ports import Clock
 from services.runtime import Summary
@@ -61,27 +62,42 @@ class Reader(Protocol):
 
 
 class Worker:
-    """One worker. `problem` is why it cannot go on; whoever drives it stops then."""
+    """One worker. `problem` is why it cannot go on; whoever drives it stops then.
 
-    def __init__(self, engine: Engine, plan: Plan, clock: Clock, cluster: Cluster, settings: StreamSettings) -> None:
+    `monotonic` and `threads` are what its waiting is measured by and where its work is done.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        clock: Clock,
+        cluster: Cluster,
+        settings: StreamSettings,
+        *,
+        watching: Watching = Watch,
+        monotonic: Callable[[], float] = time.monotonic,
+        threads: Threads | None = None,
+    ) -> None:
         self.reader: Reader | None = None
         self.problem: ServiceError | None = None
         self.summary = Summary()
         self._settings = settings
         self._clock = clock
-        self._holding = Holding(engine, plan, clock, cluster, settings)
-        self._threads = Threads()
+        self._holding = Holding(engine, plan, clock, cluster, settings, watching)
+        self._monotonic = monotonic
+        self._threads = threads or Threads()
         self._lock = asyncio.Lock()
         self._again = self._pause = 0.0
         self._due: dict[str, float] = {}
-        self._moved = time.monotonic()
+        self._moved = self._monotonic()
 
     def stuck(self) -> str | None:
         """What does not go on: no position has moved for a while, nor was any partition at its end.
 
         Not what waits for a database or a broker: another start would mend nothing.
         """
-        still = time.monotonic() - self._moved
+        still = self._monotonic() - self._moved
         held = self.reader is not None and (self._holding.positions or self.reader.unplaced)
         return f"no position has moved for {still:.0f} s" if held and not self._pause and still > _STUCK else None
 
@@ -100,7 +116,7 @@ class Worker:
     async def add(self, run: Fetched) -> None:
         """Takes in what was fetched, and returns when there is room for more."""
         partition = TopicPartition(run.topic, run.partition)
-        self._holding.add(partition, run, time.monotonic())
+        self._holding.add(partition, run, self._monotonic())
         while self._holding.is_full(partition) and self.problem is None:
             if not await self._flush(partition):
                 await asyncio.sleep(_WAIT)
@@ -109,7 +125,7 @@ class Worker:
         """What is due now; to be called several times a second."""
         if self.problem is not None:
             return
-        for partition in self._holding.due(time.monotonic()):
+        for partition in self._holding.due(self._monotonic()):
             await self._flush(partition)
         if self.reader is not None:
             self.reader.hold_back(self._holding.waiting_long)
@@ -137,9 +153,9 @@ class Worker:
             if batch is None:
                 self._holding.mark_astray()
                 return False
-            self._holding.took(partition, batch.end, time.monotonic())
+            self._holding.took(partition, batch.end, self._monotonic())
             self.summary.add(batch)
-            self._moved = time.monotonic()
+            self._moved = self._monotonic()
             return True
 
     async def _place_again(self) -> None:
@@ -156,18 +172,18 @@ class Worker:
         if not partitions or self._paused:
             return
         if self.reader is not None:
-            self._holding.look_for_lost({tp: self.reader.reached(tp) for tp in partitions}, time.monotonic())
+            self._holding.look_for_lost({tp: self.reader.reached(tp) for tp in partitions}, self._monotonic())
         clock = await self._attempt(self._threads.work(self._clock))
         ends = None if clock is None else await self._attempt(self._threads.ask(self._holding.ends, partitions))
         for partition, end in (ends or {}).items():
             async with self._lock:
                 if self._holding.is_at(partition, end):
                     await self._attempt(self._threads.work(self._holding.rest, partition, clock))
-                    self._moved = time.monotonic()
+                    self._moved = self._monotonic()
 
     @property
     def _paused(self) -> bool:
-        return time.monotonic() < self._again
+        return self._monotonic() < self._again
 
     async def _attempt(self, work: Awaitable[T]) -> T | None:
         """The result; None where it has to be tried again, or cannot be any more."""
@@ -190,12 +206,12 @@ class Worker:
     def _wait(self, error: Exception) -> None:
         """Tries nothing for a while, longer each time in a row."""
         self._pause = min(max(2 * self._pause, 0.25), _LONGEST_PAUSE)
-        self._again = time.monotonic() + self._pause
+        self._again = self._monotonic() + self._pause
         said = error if isinstance(error, ServiceError) else "the database does not answer"
         _log.warning("%s; trying again", said)
 
     def _is_due(self, what: str, every: float) -> bool:
-        now = time.monotonic()
+        now = self._monotonic()
         if now < self._due.get(what, 0.0):
             return False
         self._due[what] = now + every

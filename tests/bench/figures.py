@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,8 +31,18 @@ class Figure:
         return self.value <= self.goal if self.better == "lower" else self.value >= self.goal
 
 
-def write(name: str, seed: int, figures: Sequence[Figure], page: str, folder: Path = FOLDER) -> None:
-    """Writes `NAME.json`, and `NAME.md` from the figures' table and the rest of the page."""
+def write(
+    name: str,
+    seed: int,
+    figures: Sequence[Figure],
+    page: str,
+    folder: Path = FOLDER,
+    measured: Mapping[str, float] | None = None,
+) -> None:
+    """Writes `NAME.json`, and `NAME.md` from the figures' table and the rest of the page.
+
+    `measured` are numbers that nothing was promised of.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {
@@ -45,7 +55,9 @@ def write(name: str, seed: int, figures: Sequence[Figure], page: str, folder: Pa
         }
         for figure in figures
     ]
-    body = {"name": name, "date": today(), "seed": seed, "machine": machine(), "figures": rows}
+    body: dict[str, Any] = {"name": name, "date": today(), "seed": seed, "machine": machine(), "figures": rows}
+    if measured:
+        body["measured"] = {name: round(value, 4) for name, value in measured.items()}
     (folder / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n")
     (folder / f"{name}.md").write_text(page, encoding="utf-8")
 

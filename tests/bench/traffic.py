@@ -12,7 +12,7 @@ import heapq
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -46,22 +46,22 @@ Request = dict[str, Any]
 
 def write(path: Path, events: int, seed: int) -> None:
     """Writes `events` records, duplicates among them, to `path`."""
+    with path.open("wb", buffering=1 << 20) as file:
+        file.writelines(lines(events, seed))
+
+
+def lines(events: int, seed: int) -> Iterator[bytes]:
+    """The same, line by line: fresh records, and a little later copies of some of them."""
     rng = random.Random(seed)
     scripts = Texts(rng).scripts(min(_SCRIPTS, max(200, events // 3)))
     fresh = _lines(scripts, rng, b"%08x" % rng.getrandbits(32))
-    with path.open("wb", buffering=1 << 20) as file:
-        _mix(file, events, fresh, rng)
-
-
-def _mix(file: BinaryIO, events: int, fresh: Iterator[bytes], rng: random.Random) -> None:
-    """Fresh records, and a little later copies of some of them."""
     copies: list[tuple[int, bytes]] = []
     for number in range(events):
         if copies and (copies[0][0] <= number or len(copies) >= events - number):
-            file.write(heapq.heappop(copies)[1])
+            yield heapq.heappop(copies)[1]
             continue
         line = next(fresh)
-        file.write(line)
+        yield line
         if rng.random() < DUPLICATES / (1 - DUPLICATES):
             heapq.heappush(copies, (number + rng.randrange(1, 5_000), line))
 

@@ -68,3 +68,16 @@ def in_sum(runs: list[Run]) -> dict[str, Any]:
         "seen": [row for batch in batches for row in batch.seen],
         "sampled": [one.pair for batch in batches for one in batch.sampled],
     }
+
+
+@pytest.mark.parametrize("rested", [False, True], ids=["nobody there", "at its end"])
+def test_what_is_late_does_not_depend_on_who_was_there_to_wait(rested: bool) -> None:
+    state, lateness = State(PLAN), State(PLAN).lateness
+    now = int(START * 1000)
+    state.watermarks["log"] = now - lateness if rested else 0
+    ages = [lateness - 1, 2 * lateness - 1, 2 * lateness + 1, 10 * lateness]
+    records = lines(*(request(f"r{age}", (now - age) / 1000) for age in ages))
+    [taken] = [
+        step(state, Run("log", "log", 0, len(ages), range(len(ages)), records, CLOCK, arrivals=[now] * len(ages)))
+    ]
+    assert (taken.accepted, [row.reason for row in taken.quarantine]) == (1, ["late"] * 3)

@@ -11,8 +11,8 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic, OffsetSpec
 
+from deploy.local.broker import VARIABLE, Broker
 from services.stream.fetched import Message
-from tests.support.broker import VARIABLE, Broker
 
 
 class Kafka:

@@ -59,12 +59,17 @@ def key_of(body: bytes) -> bytes:
         return b""
 
 
+def number_of(key: bytes, partitions: int) -> int:
+    """The partition of a key."""
+    return xxhash.xxh3_64_intdigest(key) % partitions
+
+
 def parted(log: Sequence[bytes], number: int) -> list[list[Message]]:
     """The partitions of a log, offsets counted in each. What has one key lies in one of them."""
     parts: list[list[Message]] = [[] for _ in range(number)]
     for body, stamp in zip(log, arrivals(log), strict=True):
         key = key_of(body)
-        part = parts[xxhash.xxh3_64_intdigest(key) % number]
+        part = parts[number_of(key, number)]
         part.append(Message(len(part), stamp, key, body))
     return parts
 

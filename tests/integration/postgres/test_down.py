@@ -1,7 +1,11 @@
-"""The database goes and comes back under all processes: they recover alone, nothing is lost, nothing counts twice."""
+"""The database goes and comes back under all processes: they recover alone, nothing is lost, nothing counts twice.
+
+`OUTAGE_SECONDS` says how long it is away (3); `make test-outages` takes 300.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -17,7 +21,8 @@ from tests.support import postgres
 from tests.support.events import lines, request
 from tests.support.processes import end, facts, free_port, quantwatch, start, until, write_plan
 
-pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+AWAY = float(os.environ.get("OUTAGE_SECONDS", "3"))
+pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(300 + AWAY)]
 
 PLAN = {
     "deployments": {
@@ -116,7 +121,7 @@ def test_processes_outlive_their_database_and_count_everything_once(tmp_path: Pa
         assert verdict is not None
         assert (verdict.status_code, verdict.json()["decision"]) == (503, "hold")
         assert verdict.json()["reason"] == "the store is unavailable, try again"
-        time.sleep(3)
+        time.sleep(AWAY)
         assert fleet.all_answer("/v1/health/live", 200), "nobody would be helped by starting them again"
         server.start()
         until(lambda: fleet.all_answer("/v1/health/ready", 200))

@@ -95,10 +95,13 @@ def test_months_that_are_over_and_empty_are_dropped(engine: Engine) -> None:
     assert {key[0] for key in sealed_facts(engine)} == {"bot"}
 
 
-def test_two_evaluators_that_prepare_at_once_leave_each_partition_once(engine: Engine) -> None:
+def test_evaluators_that_prepare_at_once_leave_each_partition_once_and_none_fails(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     take(engine, PLAN, ListSource(random_log(4, 60)))
     with ThreadPoolExecutor(4) as pool:
         made = [name for each in pool.map(lambda _: prepare(engine, WIDTHS, NOW), range(4)) for name in each]
-    assert len(made) == len(set(made))
+    assert len(made) == len(set(made)) == 16
+    assert caplog.messages == []
     prepare(engine, WIDTHS, NOW)
     assert "delta_others" not in places(engine, "delta")

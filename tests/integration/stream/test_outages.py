@@ -1,8 +1,12 @@
-"""The broker or the database goes away for a while: the worker goes on by itself, and nothing is lost or doubled."""
+"""The broker or the database goes away for a while: the worker goes on by itself, and nothing is lost or doubled.
+
+`OUTAGE_SECONDS` says for how long (3); `make test-outages` takes 300.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -22,7 +26,8 @@ from tests.support.workers import positions, running, settings
 
 # The clients leave sockets to a broker that has died to the collector.
 _LEFT = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180), _LEFT]
+AWAY = float(os.environ.get("OUTAGE_SECONDS", "3"))
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180 + AWAY), _LEFT]
 PLAN: Plan = plan(lateness="10m")
 
 
@@ -58,7 +63,7 @@ def test_a_broker_that_crashes_and_comes_back_loses_nothing(kafka: Kafka, tmp_pa
     with running(engine, PLAN, settings(kafka, topic), now) as worker:
         until(lambda: positions(engine, topic) == {0: 50})
         kafka.broker.kill()
-        time.sleep(3)
+        time.sleep(AWAY)
         assert worker.error is None
         kafka.start_again()
         write(kafka, topic, 50, 90)
@@ -83,7 +88,7 @@ def test_a_database_that_goes_away_and_comes_back_counts_nothing_twice(
         until(lambda: sum(positions(engine, topic).values()) > 20)
         server.stop(how)
         kafka.write(topic, [line(request(f"s-{k}", time.time())) for k in range(50)], 0)
-        time.sleep(3)
+        time.sleep(AWAY)
         assert worker.error is None
         server.start()
         until(lambda: sum(positions(engine, topic).values()) == 450, seconds=60)

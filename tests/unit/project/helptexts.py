@@ -15,6 +15,7 @@ import msgspec
 
 from monitor.wire import schema
 from services.cli import COMMANDS, quantwatch
+from tests.unit.project import scaling
 
 ROOT = Path(__file__).parents[3]
 WIDTH = 100
@@ -39,6 +40,8 @@ def wire_schema(kind: str) -> str:
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "commands": ("docs/commands.md", commands),
     "event schema": ("docs/events.md", lambda: wire_schema("event")),
+    "one worker": ("docs/scaling.md", scaling.measured),
+    "a hundred thousand": ("docs/scaling.md", scaling.reckoned),
 }
 
 
