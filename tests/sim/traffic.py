@@ -13,7 +13,7 @@ from tests.support.events import GARBAGE, SCHEMA, Json, feedback, line, request,
 
 BEGIN: Final = 1_700_000_000.0
 """The time at which a run begins, in seconds."""
-SPAN: Final = 12.0
+SPAN: Final = 7.0
 """Seconds in which its records are written."""
 PARTITIONS: Final = 2
 
@@ -62,7 +62,7 @@ class _Writer:
         self._has_feedback = draw.random() < 0.5
 
     def write(self) -> list[Written]:
-        size = self._draw.randint(110, 150)
+        size = self._draw.randint(75, 120)
         for number in range(size):
             self._request(number, self._draw.uniform(0, SPAN))
         self._records.sort(key=lambda each: (each.at, each.value))

@@ -23,7 +23,7 @@ from tests.sim.loop import Loop, Process
 from tests.sim.reader import MemoryReader
 from tests.sim.traffic import BEGIN, PARTITIONS, PLAN, SPAN, Written
 
-CALM: Final = SPAN + 7.0
+CALM: Final = SPAN + 4.0
 """From then on nothing goes wrong any more, so that a run comes to an end."""
 LONGEST: Final = 200.0
 SETTINGS: Final = StreamSettings(
