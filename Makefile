@@ -97,9 +97,9 @@ demo-kafka: install system ## the same through a real Kafka and PostgreSQL; DEMO
 # Tests with a broker or a server wait most of their time: they run beside the others, and what they say comes after.
 test: install system ## run all tests; what they need and lack is said at the end
 	@$(BIN)/python -m deploy.local --fetch || true
-	@said=$$(mktemp); $(BIN)/python -m pytest -m "kafka or postgres" --durations=8 >"$$said" 2>&1 & \
-	$(BIN)/python -m pytest -m "not kafka and not postgres"; rest=$$?; wait $$!; servers=$$?; \
-	echo; echo "make test: with Kafka and PostgreSQL"; cat "$$said"; rm "$$said"; exit $$((rest || servers))
+	@said=$$(mktemp); $(BIN)/python -m pytest -m "kafka or postgres or beside" --durations=8 >"$$said" 2>&1 & \
+	$(BIN)/python -m pytest -m "not kafka and not postgres and not beside"; rest=$$?; wait $$!; servers=$$?; \
+	echo; echo "make test: with Kafka and PostgreSQL, and simulated"; cat "$$said"; rm "$$said"; exit $$((rest || servers))
 
 test-golden: install system ## one log through a file, HTTP and Kafka, in all batch sizes, one worker and four: all equal
 	@$(BIN)/python -m deploy.local --fetch || true

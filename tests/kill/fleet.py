@@ -44,7 +44,7 @@ class Fleet:
 
     def start(self, kind: str, words: Sequence[str], skew: float = 0.0) -> None:
         """One more `quantwatch KIND WORDS…`, on a machine whose clock is wrong by `skew` seconds."""
-        given = [kind, *words], str(self._log), self._batch, skew
+        given = [kind, *words], str(self._log), self._batch, skew, dict(os.environ)
         process = _context.Process(target=_serve, args=given, daemon=True)
         process.start()
         self._running.setdefault(kind, []).append(process)
@@ -99,8 +99,9 @@ def _end(process: multiprocessing.process.BaseProcess, how: signal.Signals) -> N
     process.close()
 
 
-def _serve(words: list[str], log: str, batch: int, skew: float) -> None:
+def _serve(words: list[str], log: str, batch: int, skew: float, environment: dict[str, str]) -> None:
     """In the child: the command, with small batches and short leases."""
+    os.environ |= environment  # the server that forked it is older, and may be another test's
     now, now_ns = time.time, time.time_ns
     time.time, time.time_ns = lambda: now() + skew, lambda: now_ns() + int(skew * 1e9)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -15,6 +15,8 @@ from tests.sim.many import PROCESSES, hunted, seeds
 from tests.sim.seed import simulation
 from tests.sim.traffic import written
 
+pytestmark = pytest.mark.beside
+
 SEEDS = 200
 PLANTED = {
     "the position is committed before the facts": 20,
@@ -54,6 +56,6 @@ def test_a_log_has_at_most_two_hundred_records_and_every_kind_of_disorder() -> N
     assert {len({record.topic for record in log}) for log in logs} == {1, 2}, "with and without feedback"
     for log in logs:
         values = [record.value for record in log]
-        assert 100 <= len(log) <= 200
+        assert 70 <= len(log) <= 200
         assert len(set(values)) < len(values), "copies"
         assert {record.partition for record in log} == {0, 1}

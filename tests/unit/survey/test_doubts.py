@@ -138,7 +138,7 @@ def test_clocks_of_serving_and_logging_hours_apart(surveyed: Surveyed) -> None:
 
     found = surveyed(records)
 
-    assert found.refused == {"late": 39}
+    assert found.refused == {"late": 40}
     assert found.doubts[1].startswith("`received_at` lies 5 h after `time`: two clocks that disagree")
 
 
