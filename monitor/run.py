@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.facts import Layout
@@ -16,9 +16,9 @@ class Run:
     """Consecutive raw records of one source, from position `start` up to `end`.
 
     `positions` and `records` are parallel; `arrivals` are arrival stamps in milliseconds where the source has them. A
-    source of lines gives `lines` instead, which come after any `records` and may be read only when they are asked for.
-    `clock` is the store's clock in milliseconds when the run was read. `drained` says that `end` is the log's end;
-    `mark` is what the source wants to see again at `end` when it resumes.
+    source of lines gives `lines` instead, which come after any `records`. `clock` is the store's clock in milliseconds
+    when the run was read. `drained` says that `end` is the log's end; `mark` is what the source wants to see again at
+    `end` when it resumes.
     """
 
     source: str
@@ -31,7 +31,7 @@ class Run:
     arrivals: Sequence[int] | None = None
     drained: bool = False
     mark: str = ""
-    lines: Iterable[Lines] = ()
+    lines: Sequence[Lines] = ()
 
     def pieces(self, most: int) -> Iterator[Piece]:
         """The records in pieces of up to `most`; lines as they came."""

@@ -122,9 +122,6 @@ class Ingestion:
             try:
                 yield from self._follow(source)
                 return
-            except GapError as error:
-                self.miss(error.gap)
-                raise
             except FenceError as error:
                 disturbed += 1
                 self.forget()
@@ -133,8 +130,12 @@ class Ingestion:
                 _log.warning("%s; reading again from the stored position", error)
 
     def _follow(self, source: Source) -> Iterator[Batch]:
-        offset, mark = register(self.engine, source.name, source.incarnation)
-        source.check(offset, mark)
+        try:
+            offset, mark = register(self.engine, source.name, source.incarnation)
+            source.check(offset, mark)
+        except GapError as error:
+            self.miss(error.gap)
+            raise
         if self._state is not None and source.name not in self._state.watermarks:
             self.forget()  # a new source begins in the past: it may bring ids that are forgotten here, but not there
         state = self.begin(source.name)

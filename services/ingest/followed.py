@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, cast
 
-from monitor.pieces import Lines
 from monitor.run import Run
 from services.errors import ChangedError, DamagedError
-from services.ingest.blocks import take
 from services.ingest.folder import Found, as_found, is_compressed
 from services.ingest.jsonl import HEAD, JsonlFile, incarnation
 from services.ingest.unpacked import Unpacked
@@ -107,10 +105,6 @@ class Followed(JsonlFile):
             self._checked = run.mark
         if self.compressed:
             _ = self.size  # raises where the end is not the log's
-
-    def _lines(self, start: int) -> tuple[Iterable[Lines], int, bool]:
-        """Read at once: the file may be cut at any moment."""
-        return take(self._file, start, wait=self.follow)
 
     def _bytes(self, start: int, size: int) -> bytes:
         if not self.compressed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,9 +11,15 @@ import xxhash
 
 from monitor.pieces import Lines
 from monitor.run import Run
+from monitor.wire import MAX_BYTES
 from services.errors import GapError, UsageError
 from services.gap import Gap, Reason
-from services.ingest.blocks import Stretch, plan
+
+RUN_BYTES = 32 * 1024 * 1024
+"""Bytes committed together, about: some 20,000 records, so that a transaction's own cost is spread."""
+
+BLOCK = 256 * 1024
+"""Bytes read at once, and decoded together: some hundred records, which stay near the processor's cache."""
 
 HEAD = 65_536
 """Bytes of a first line that tell one log from another."""
@@ -83,47 +89,52 @@ class JsonlFile:
         return os.pread(self._file.fileno(), size, start)
 
     def _run(self, start: int) -> Run:
-        lines, end, more = self._lines(start)
+        lines: list[Lines] = []
+        self._file.seek(start)
+        at, more = start, True
+        while more and at - start < RUN_BYTES:
+            body, passed = self._whole_lines() or self._last_or_long_line()
+            if body:
+                lines.append(Lines(at, body))
+            at, more = at + passed, passed > 0
         return Run(
             source=self.name,
             incarnation=self.incarnation,
             start=start,
-            end=end,
+            end=at,
             positions=(),
             records=(),
             clock=self.clock(),
             drained=not more,
-            mark=self.mark(end),
+            mark=self.mark(at),
             lines=lines,
         )
 
-    def _lines(self, start: int) -> tuple[Iterable[Lines], int, bool]:
-        """The lines of a run, with where they end and whether the log may go on there."""
-        planned = plan(self._bytes, start, wait=self.follow)
-        return Blocks(self, planned), planned.end, planned.more
+    def _whole_lines(self) -> tuple[bytes, int] | None:
+        """The lines that end in the next block, and their size; None where none does."""
+        here = self._file.tell()
+        block = self._file.read(BLOCK)
+        size = block.rfind(b"\n") + 1
+        if size < len(block):
+            self._file.seek(here + size)
+        return (block[:size], size) if size else None
 
-    def block(self, start: int, size: int) -> Lines:
-        """Lines as they lie there; raises `GapError` if the file ends before."""
-        body = self._bytes(start, size)
-        if len(body) < size:
-            self.check(start + size, "")
-        return Lines(start, body)
+    def _last_or_long_line(self) -> tuple[bytes, int]:
+        """The line that no block holds whole, and by how many bytes to go on; nothing and 0 at the log's end."""
+        line = self._file.readline(MAX_BYTES + 2)
+        if not line or (self.follow and not line.endswith(b"\n") and len(line) <= MAX_BYTES):
+            return b"", 0
+        skipped = self._skip_line() if not line.endswith(b"\n") and len(line) > MAX_BYTES else 0
+        return line, len(line) + skipped
 
-
-class Blocks:
-    """Lines that are read when they are asked for, each time anew: a block is decoded while it is near the processor.
-
-    Raises `GapError` where the file no longer holds what it held when they were planned.
-    """
-
-    def __init__(self, file: JsonlFile, planned: Stretch) -> None:
-        self._file, self._planned = file, planned
-        self._mark = file.mark(planned.end)
-
-    def __iter__(self) -> Iterator[Lines]:
-        for start, size in self._planned.spans:
-            yield self._file.block(start, size)
-        self._file.check(self._planned.end, self._mark)
+    def _skip_line(self) -> int:
+        """Reads on to the end of an oversized line, of which only the beginning is kept; returns the bytes."""
+        skipped = 0
+        while chunk := self._file.readline(1 << 20):
+            skipped += len(chunk)
+            if chunk.endswith(b"\n"):
+                break
+        return skipped
 
 
 def incarnation(head: bytes) -> str:

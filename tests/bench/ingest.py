@@ -57,7 +57,7 @@ MORE_SLICES = (100, 500)
 SHADOW_SHARE = 0.01
 
 PARTS: dict[str, Sequence[Place]] = {
-    "read": [(JsonlFile, "_run"), (JsonlFile, "block")],
+    "read": [(JsonlFile, "_run")],
     "decode": [(monitor.admit, "_decoded")],
     "admission: time, duplicates, ids": [(monitor.admit.Admission, "_part")],
     "slices": [(Slicer, "patterns")],

@@ -19,7 +19,7 @@ from services.store.engine import open_engine, upgrade
 from tests.support.events import SHOP, random_log
 
 ROOT = Path(__file__).parents[3]
-SMALL_RUNS = "import services.ingest.blocks as b; b.RUN_BYTES = b.BLOCK = 16_384; from services.cli import main; main()"
+SMALL_RUNS = "import services.ingest.jsonl as j; j.RUN_BYTES = j.BLOCK = 16_384; from services.cli import main; main()"
 """The real command with runs of forty lines, so that there are many moments to be killed at."""
 
 

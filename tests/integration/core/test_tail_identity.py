@@ -111,7 +111,7 @@ def test_a_file_that_two_words_name_is_followed_once(world: World) -> None:
 def test_a_log_that_is_cut_while_it_is_read_gives_no_run_of_two_logs(
     world: World, then: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.ingest.blocks.RUN_BYTES", 1 << 19)
+    monkeypatch.setattr("services.ingest.jsonl.RUN_BYTES", 1 << 19)
     world.write("app.log", *events(0, 9_000))
     found = next(iter(folders(world.words)[0].files(["app.log"]).values()))
     file = Followed(found, world.clock)

@@ -23,7 +23,7 @@ from monitor.model import Decision, Verdict
 from services.api.app import create_app
 from services.bootstrap import shadow_worker
 from services.evaluate import Evaluator
-from services.ingest import blocks, inbox
+from services.ingest import inbox, jsonl
 from services.ingest.jsonl import JsonlFile
 from services.runtime import Ingestion
 from services.store import tables as t
@@ -53,7 +53,7 @@ def from_file(engine: Engine, folder: Path, size: int, monkeypatch: pytest.Monke
     """A JSONL file that grows, and is read by a new process once the plan has changed."""
     mean = sum(len(line.body) + 1 for line in LOG) // len(LOG)
     for name in ("RUN_BYTES", "BLOCK"):
-        monkeypatch.setattr(blocks, name, 1 if size == 1 else size * mean)
+        monkeypatch.setattr(jsonl, name, 1 if size == 1 else size * mean)
     path = folder / f"log-{size}.jsonl"
     for plan, half in zip(PLANS, halves(LOG), strict=True):
         with path.open("ab") as file:
